@@ -1,0 +1,83 @@
+"""The command line: the only place that prints, exits, or configures logging.
+
+Frames, Arrow and the terminal library are loaded by the commands that use them, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from thulium_frames.cli.lakes import export, status, verify
+from thulium_frames.cli.options import HELP, debug_option
+from thulium_frames.cli.playground import demo, serve
+from thulium_frames.cli.tables import fetch
+from thulium_frames.errors import ThuliumFramesError
+
+_INTERRUPTED = 130
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came: unwind as for Ctrl-C, so that nothing is left behind."""
+
+
+@click.group(context_settings=HELP)
+@click.version_option(package_name="thulium-frames", message="%(prog)s %(version)s")
+@debug_option
+def cli() -> None:
+    """Thulium call records as frames, files and a Parquet lake.
+
+    \b
+    Example:
+      thulium-frames demo lake
+      thulium-frames export lake --url acme --user api_user --from 2024-07-01
+    """
+
+
+for _command in (export, fetch, status, verify, demo, serve):
+    cli.add_command(_command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING, stream=sys.stderr)
+    for library in ("httpx", "httpcore"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # they would log filters, which may be phone numbers
+    try:
+        return cli.main(list(arguments), prog_name="thulium-frames", standalone_mode=False) or 0
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except _TerminatedError:
+        return 128 + signal.SIGTERM
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ThuliumFramesError as error:
+        return _failed(error, error.exit_code)
+    except BrokenPipeError:  # who reads the output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _failed(error, 1)
+
+
+def _failed(error: Exception, code: int) -> int:
+    if logging.getLogger("thulium_frames").isEnabledFor(logging.DEBUG):
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    elif isinstance(error, ThuliumFramesError):
+        click.echo(f"Error: {error}", err=True)
+    else:
+        click.echo(f"Error: unexpected {type(error).__name__}: {error}\nRun again with --debug and report it", err=True)
+    return code
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _TerminatedError

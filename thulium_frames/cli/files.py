@@ -1,0 +1,83 @@
+"""One file of calls, in the format that its name asks for, there only once it is whole."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thulium_frames.dayfile import row_groups
+from thulium_frames.durable import replacing
+from thulium_frames.errors import SettingsError
+from thulium_frames.schema import SCHEMA
+
+Writer = Callable[[Path, Iterator[pa.Table], pa.Schema], None]
+
+
+def writer_for(output: Path) -> Writer:
+    """Raises SettingsError when the name asks for no format there is, or its folder is not there."""
+    if output.suffix not in _WRITERS:
+        raise SettingsError(f"{output} has no format: name it {', '.join('FILE' + suffix for suffix in _WRITERS)}")
+    if not output.parent.is_dir():
+        raise SettingsError(f"there is no folder {output.parent}: make it first")
+    return _WRITERS[output.suffix]
+
+
+def write(output: Path, writer: Writer, batches: Iterator[pa.RecordBatch], names: list[str]) -> int:
+    """Write the batches, which have these columns; returns how many rows. An older file stays until all is written."""
+    rows = 0
+
+    def counted() -> Iterator[pa.Table]:
+        nonlocal rows
+        for table in row_groups(batches, schema):
+            rows += table.num_rows
+            yield table
+
+    schema = pa.schema([SCHEMA.field(name) for name in names])
+    with replacing(output) as staged:
+        writer(staged, counted(), schema)
+    return rows
+
+
+def _write_parquet(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
+    with pq.ParquetWriter(path, schema, compression="zstd") as file:
+        for table in tables:
+            file.write_table(table)
+
+
+def _write_arrow(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
+    with pa.ipc.new_file(path, schema) as file:
+        for table in tables:
+            file.write_table(table)
+
+
+def _write_csv(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
+    """Nested columns stand as JSON, since CSV has no others."""
+    with path.open("wb") as file:
+        pl.DataFrame(schema.empty_table()).with_columns(_as_json(schema)).write_csv(file)
+        for table in tables:
+            pl.DataFrame(table).with_columns(_as_json(schema)).write_csv(file, include_header=False)
+
+
+def _as_json(schema: pa.Schema) -> list[pl.Expr]:
+    nested = [name for name in ("rating", "tags") if name in schema.names]
+    wrapped = [(name, pl.struct(pl.col(name).alias("_")).struct.json_encode()) for name in nested]
+    return [
+        pl.when(pl.col(name).is_not_null()).then(text.str.strip_prefix('{"_":').str.strip_suffix("}")).alias(name)
+        for name, text in wrapped
+    ]
+
+
+def _write_ndjson(path: Path, tables: Iterator[pa.Table], _schema: pa.Schema) -> None:
+    with path.open("wb") as file:
+        for table in tables:
+            pl.DataFrame(table).write_ndjson(file)
+
+
+_WRITERS: dict[str, Writer] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".ndjson": _write_ndjson,
+    ".arrow": _write_arrow,
+}

@@ -1,0 +1,89 @@
+"""Options that commands share, and what they make of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+import thulium_frames
+
+HELP = {"help_option_names": ["-h", "--help"]}
+
+_Command = Callable[..., Any]
+
+
+def _configure_debug(_context: click.Context, _option: click.Parameter, debug: bool) -> None:
+    if debug:
+        logging.getLogger("thulium_frames").setLevel(logging.DEBUG)
+
+
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=_configure_debug,
+    help="Log each request (windows and sizes, no records) and show tracebacks.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+existing_lake = click.argument("lake", type=click.Path(path_type=Path, file_okay=False))
+
+_SYSTEM = [
+    click.option("--url", help="The system: a URL, or its name alone.  [env: THULIUM_URL]"),
+    click.option("--user", help="The API user.  [env: THULIUM_USER]"),
+    click.option(
+        "--password-file",
+        metavar="PATH",
+        help="File that holds the password, closed to others; - is stdin.  "
+        "[env: THULIUM_PASSWORD_FILE, or the password itself in THULIUM_PASSWORD]",
+    ),
+    click.option("--netrc", is_flag=True, help="Look user and password up in the netrc file."),
+    click.option("--allow-http", is_flag=True, help="Allow http:// to another machine, unencrypted."),
+    click.option("--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Requests in flight."),
+]
+_FILTERS = [
+    click.option("--from", "date_from", metavar="DATE", help="First day, like 2024-07-01."),
+    click.option("--to", "date_to", metavar="DATE", help="Last day, included."),
+    click.option("--src", help="Source number."),
+    click.option("--dst", help="Destination number."),
+    click.option("--connection-id", help="Id of the call."),
+    click.option("--user-login", help="Login of the calling user."),
+    click.option("--queue-id", type=int, help="Queue."),
+    click.option("--topic-id", type=int, help="Topic of the talk."),
+    click.option("--customer-id", type=int, help="Customer in the CRM."),
+    click.option("--tag", "tags", multiple=True, help="Attached tag; may be given several times."),
+]
+_FILTER_NAMES = (
+    "date_from", "date_to", "src", "dst", "connection_id", "user_login", "queue_id", "topic_id", "customer_id", "tags",
+)  # fmt: skip
+_SYSTEM_NAMES = ("url", "user", "password_file", "netrc", "allow_http", "workers")
+
+
+def calls_options(command: _Command) -> _Command:
+    """Give a command the options of a system and of its filters; it gets the `Connections` they describe."""
+
+    @wraps(command)
+    def with_calls(**given: Any) -> Any:
+        system = {name: given.pop(name) for name in _SYSTEM_NAMES}
+        filters = {name: given.pop(name) for name in _FILTER_NAMES}
+        with thulium_frames.Thulium(**system, ask=_prompt if sys.stdin.isatty() else None) as thulium:
+            return command(calls=thulium.connections(**filters), **given)
+
+    for option in reversed([*_FILTERS, *_SYSTEM]):
+        with_calls = option(with_calls)
+    return debug_option(with_calls)
+
+
+def _prompt(text: str) -> str:
+    password: str = click.prompt(text, hide_input=True, err=True)
+    return password
+
+
+def print_json(content: dict[str, Any]) -> None:
+    click.echo(json.dumps(content, ensure_ascii=False, default=str))

@@ -1,0 +1,76 @@
+"""The command `fetch`: calls into one file, or onto the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from thulium_frames.cli.options import HELP, calls_options
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from thulium_frames.connections import Connections
+
+_PREVIEW_ROWS = 20
+_PREVIEW_COLUMNS = "date,type,src,dst,disposition,duration,billsec,queue_id,user_login,dst_user_login,tags"
+
+
+@click.command(context_settings=HELP)
+@calls_options
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N calls, in time order.")
+@click.option("--columns", metavar="A,B", help="Only these columns, in this order.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="FILE.parquet, .csv, .ndjson or .arrow; without it a preview is shown.",
+)
+def fetch(calls: Connections, limit: int | None, columns: str | None, output: Path | None) -> None:
+    """Fetch calls into one file, or preview them as a table.
+
+    \b
+    Example:
+      thulium-frames fetch --url acme --user api_user --from 2024-07-01 --to 2024-07-31 -o july.csv
+    """
+    from thulium_frames.cli import files  # frames load slowly
+    from thulium_frames.schema import SCHEMA
+
+    names = [name.strip() for name in (columns or (",".join(SCHEMA.names) if output else _PREVIEW_COLUMNS)).split(",")]
+    if unknown := [name for name in names if name not in SCHEMA.names]:
+        raise click.BadParameter(f"there is no column {unknown[0]}. Columns are {', '.join(SCHEMA.names)}")
+    if output is None:
+        _preview(calls.head(limit or _PREVIEW_ROWS), names)
+        return
+    writer = files.writer_for(output)
+    calls = calls if limit is None else calls.head(limit)
+    rows = files.write(output, writer, _batches(calls, names), names)
+    click.echo(f"{output}: wrote {rows:,} calls; {calls.thulium.requests:,} requests")
+
+
+def _batches(calls: Connections, names: list[str]) -> Iterator[pa.RecordBatch]:
+    from thulium_frames.cli.screen import progress
+
+    total = done = 0
+
+    def expect(count: int) -> None:
+        nonlocal total
+        total = count if calls.limit is None else min(count, calls.limit)
+
+    with progress("calls") as show:
+        for piece in calls.pieces(on_count=expect):
+            done += piece.batch.num_rows
+            show(done, total)
+            yield piece.batch.select(names)
+
+
+def _preview(calls: Connections, names: list[str]) -> None:
+    from thulium_frames.cli.screen import print_table
+
+    frame = calls.to_polars().select(names)
+    print_table(names, frame.rows())
+    if len(frame) == calls.limit:
+        click.echo(f"The first {len(frame)} calls; --limit shows more, -o FILE takes all.")

@@ -1,0 +1,253 @@
+"""One GET: authentication, TLS, timeouts, retries, pacing, and every foreign error made one of ours. Knows no calls."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from ssl import SSLCertVerificationError
+from typing import NoReturn, TypeVar
+
+import httpx
+import msgspec
+import tenacity
+from tenacity.stop import stop_base
+
+from thulium_frames.errors import (
+    ApiError,
+    AuthenticationError,
+    ForeignAnswerError,
+    RequestRejectedError,
+    ThuliumFramesError,
+    UnreadableAnswerError,
+)
+from thulium_frames.pacing import Pace, RetryPolicy
+from thulium_frames.settings import Settings
+
+T = TypeVar("T")
+Parameters = Sequence[tuple[str, str]]
+
+_PATH = "/api/connections"
+_SHOWN = ("date_from", "date_to", "offset", "limit")  # other filters may be personal data
+_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_MAX_REDIRECTS = 3
+_MAY_PASS = (408, 425, 429)
+_SLOW_DOWN = (429, 503)
+_API_USERS = "Administration, Users, API users in the Thulium panel"
+_CONTINUE = "The same command continues where it stopped."
+
+_log = logging.getLogger("thulium_frames")
+
+
+class StoppedError(Exception):
+    """The reader has left, so this answer has no use; it reaches no caller."""
+
+
+class _TryAgainError(Exception):
+    """One try failed in a way that may pass. `told` to slow down, it costs no try; `pause` is how long, when said."""
+
+    def __init__(self, error: ThuliumFramesError, *, told: bool = False, pause: float = 0.0) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.told = told
+        self.pause = pause
+
+
+class Client:
+    """The API of one system, for several threads at once."""
+
+    def __init__(self, settings: Settings, *, workers: int, retries: RetryPolicy) -> None:
+        self.requests = 0
+        self._settings = settings
+        self._retries = retries
+        self._pace = Pace(workers)
+        self._counting = threading.Lock()
+        self._ever_answered = False
+        self._http = httpx.Client(
+            auth=httpx.BasicAuth(settings.user.encode(), settings.password.reveal().encode()),
+            headers={"Accept": "application/json", "User-Agent": f"thulium-frames/{version('thulium-frames')}"},
+            limits=httpx.Limits(max_connections=workers, max_keepalive_connections=workers),
+            timeout=_TIMEOUT,
+            trust_env=not settings.is_loopback,  # no proxy stands between this machine and itself
+            verify=httpx.create_ssl_context(),
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, parameters: Parameters, read: Callable[[bytes], T], stop: threading.Event) -> T:
+        """Send one request, again when it fails in a way that may pass, and return what `read` makes of the body.
+
+        Raises ApiError, or the ContractError of `read`; StoppedError once `stop` is set.
+        """
+        patience = _Patience(self._retries, self)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_TryAgainError),
+            stop=tenacity.stop_any(tenacity.stop_when_event_set(stop), patience),
+            wait=patience.wait,
+            sleep=tenacity.sleep_using_event(stop),
+            reraise=True,
+        )
+        try:
+            answer: T = retrying(self._try, parameters, read, stop)
+            return answer
+        except _TryAgainError as failure:
+            error = failure.error
+            error.args = (f"{error}\n{self._where(parameters)}, {patience}. {_CONTINUE}",)
+            raise error from failure.__cause__
+        except ThuliumFramesError as error:
+            error.args = (f"{error}\n{self._where(parameters)}",)
+            raise
+
+    @property
+    def has_ever_answered(self) -> bool:
+        return self._ever_answered
+
+    def _try(self, parameters: Parameters, read: Callable[[bytes], T], stop: threading.Event) -> T:
+        with self._pace.turn(stop) as began:
+            if stop.is_set():
+                raise StoppedError
+            response = self._send(parameters)
+        self._ever_answered = True
+        if response.status_code != httpx.codes.OK:
+            self._refuse(response, began)
+        self._pace.speed_up()
+        _log.debug("%s: %d bytes", self._where(parameters), len(response.content))
+        try:
+            return read(response.content)
+        except (UnreadableAnswerError, ForeignAnswerError) as error:
+            if message := self._messages(response):
+                raise _TryAgainError(ApiError(f"the system answered an error: {message}")) from error
+            raise _TryAgainError(error) from error
+
+    def _send(self, parameters: Parameters) -> httpx.Response:
+        """The one seam where errors of httpx become ours."""
+        request = self._http.build_request("GET", self._settings.url + _PATH, params=list(parameters))
+        try:
+            for _ in range(_MAX_REDIRECTS):
+                with self._counting:
+                    self.requests += 1
+                response = self._http.send(request)
+                if response.next_request is None:
+                    return response
+                _refuse_stranger(request.url, response.next_request.url)
+                request = response.next_request
+        except httpx.TimeoutException as error:
+            raise _TryAgainError(ApiError(f"no answer in time ({type(error).__name__})")) from error
+        except httpx.DecodingError as error:
+            raise _TryAgainError(UnreadableAnswerError("the answer's compression is damaged")) from error
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL, httpx.CookieConflict) as error:
+            raise RequestRejectedError(f"the request cannot be sent: {error}") from error
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            _refuse_certificate(error)
+            raise _TryAgainError(ApiError(f"the connection failed: {error or type(error).__name__}")) from error
+        raise RequestRejectedError("the system redirects in a circle: check --url")
+
+    def _refuse(self, response: httpx.Response, began: float) -> NoReturn:
+        status, message = response.status_code, self._messages(response)
+        request_id = str(_envelope(response).get("request_id") or response.headers.get("X-Request-Id") or "")
+        what = f"the system answered {status} {response.reason_phrase}".rstrip()
+        what += f": {message}" if message else ""
+        what += f" (request id {request_id})" if request_id else ""
+        kind, advice = _KINDS.get(status, (RequestRejectedError if status < 500 else ApiError, None))
+        error = kind(f"{what}. {advice}" if advice else what, status=status, request_id=request_id or None)
+        if status < 500 and status not in _MAY_PASS:
+            raise error
+        pause = _retry_after(response)
+        if status in _SLOW_DOWN:
+            self._pace.slow_down(began, min(self._retries.first_wait if pause is None else pause, self._retries.budget))
+        raise _TryAgainError(error, told=status == 429 or pause is not None, pause=pause or 0.0)
+
+    def _messages(self, response: httpx.Response) -> str:
+        errors = _envelope(response).get("errors")
+        if not isinstance(errors, list):
+            return ""
+        texts = [f"{error.get('message')} (code {error.get('code')})" for error in errors if isinstance(error, dict)]
+        return "; ".join(texts).replace(self._settings.password.reveal(), "***")[:300]
+
+    def _where(self, parameters: Parameters) -> str:
+        shown = " ".join(f"{name}={value}" for name, value in parameters if name in _SHOWN)
+        return f"GET {self._settings.url}{_PATH} {shown}"
+
+
+class _Patience(stop_base):
+    """How long one request is tried. Being told to slow down costs no try, only time."""
+
+    def __init__(self, policy: RetryPolicy, client: Client) -> None:
+        self._policy = policy
+        self._client = client
+        self._failures = 0
+        self._seconds = 0.0
+
+    def __str__(self) -> str:
+        return f"given up after {self._failures} failed tries and {self._seconds:.0f} s"
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        failure = _failure(retry_state)
+        self._failures += not failure.told
+        self._seconds = retry_state.seconds_since_start or 0.0
+        tries = self._policy.tries if self._client.has_ever_answered else self._policy.first_tries
+        return self._failures >= tries or self._seconds + failure.pause > self._policy.budget
+
+    def wait(self, state: tenacity.RetryCallState) -> float:
+        """Seconds before the next try; a pause that the system asked for is kept by the pace, for everybody."""
+        failure = _failure(state)
+        seconds = 0.0 if failure.pause else self._policy.wait(state.attempt_number)
+        _log.info("try %d failed, next in %.1f s: %s", state.attempt_number, failure.pause or seconds, failure)
+        return seconds
+
+
+def _failure(state: tenacity.RetryCallState) -> _TryAgainError:
+    failure = state.outcome.exception() if state.outcome else None
+    assert isinstance(failure, _TryAgainError)  # noqa: S101  # nothing else is tried again
+    return failure
+
+
+_KINDS: dict[int, tuple[type[ApiError], str]] = {
+    401: (AuthenticationError, f"Check --user and the password; Thulium wants an API user ({_API_USERS})"),
+    403: (AuthenticationError, f"Allow this API user the method GET connections ({_API_USERS})"),
+    404: (RequestRejectedError, "There is no API at this address: check --url"),
+}
+
+
+def _refuse_stranger(asked: httpx.URL, target: httpx.URL) -> None:
+    """Follow a redirect only within the host, and to https: the password goes along."""
+    same = (asked.scheme, asked.host, asked.port) == (target.scheme, target.host, target.port)
+    upgrade = (asked.scheme, target.scheme, target.port) == ("http", "https", None) and asked.host == target.host
+    if not (same or upgrade):
+        raise RequestRejectedError(
+            f"the system redirects to {target.scheme}://{target.netloc.decode()}; that is not followed, "
+            "as the password would go along. If it is the right address, give it as --url"
+        )
+
+
+def _refuse_certificate(error: BaseException) -> None:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, SSLCertVerificationError):
+            raise ApiError(
+                f"the certificate is not trusted: {cause.verify_message}. For a private CA set SSL_CERT_FILE"
+            ) from error
+        cause = cause.__cause__ or cause.__context__
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds that `Retry-After` asks for, as a number or as a date; a date is held against the server's own clock."""
+    text = response.headers.get("Retry-After", "")
+    if text.isdigit():
+        return float(text)
+    try:
+        now = parsedate_to_datetime(response.headers["Date"]) if "Date" in response.headers else datetime.now(UTC)
+        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _envelope(response: httpx.Response) -> dict[str, object]:
+    """Thulium's error envelope, empty when the body is something else."""
+    try:
+        content = msgspec.json.decode(response.content)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) and "errors" in content else {}

@@ -1,0 +1,273 @@
+"""The wiring: a system, a query on it, and the forms its calls can be had in."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import polars as pl
+import pyarrow as pa
+from polars.io.plugins import register_io_source
+
+from thulium_frames.client import Client
+from thulium_frames.decode import Page, read_page, to_batch
+from thulium_frames.errors import FilterError, SettingsError
+from thulium_frames.fetch import Piece, read_pieces
+from thulium_frames.filters import MAX_LIMIT, Bound, Filters
+from thulium_frames.lake import Lake, Update
+from thulium_frames.pacing import RetryPolicy
+from thulium_frames.schema import SCHEMA
+from thulium_frames.settings import resolve
+from thulium_frames.tree import Reading, Span
+from thulium_frames.windows import Window
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    import pandas as pd
+
+
+class Thulium:
+    """One Thulium system, seen by one API user.
+
+    `url` may be the system's name alone. What is not given comes from THULIUM_URL, THULIUM_USER, and for the password
+    from `password_file`, THULIUM_PASSWORD_FILE, THULIUM_PASSWORD, netrc (when `netrc`), or `ask`, which gets a prompt
+    (`getpass.getpass` will do). `time_zone` is the one of the system's wall clock. `workers` is how many requests may
+    be in flight at once. Nothing is sent before calls are asked for. Raises SettingsError.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        *,
+        password_file: str | None = None,
+        netrc: bool = False,
+        ask: Callable[[str], str] | None = None,
+        allow_http: bool = False,
+        time_zone: str = "Europe/Warsaw",
+        workers: int = 4,
+        reading: Reading = Reading(),  # noqa: B008  # immutable
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008  # immutable
+    ) -> None:
+        self._settings = resolve(
+            url, user, password, password_file=password_file, use_netrc=netrc, ask=ask, allow_http=allow_http
+        )
+        if workers < 1 or not 1 <= reading.page_rows <= MAX_LIMIT:
+            raise SettingsError(f"workers are at least 1, and rows a page from 1 to {MAX_LIMIT}")
+        self.time_zone = _checked_zone(time_zone)
+        self.workers = workers
+        self.reading = reading
+        self._retries = retries
+
+    def __repr__(self) -> str:
+        return f"Thulium({self.url!r}, user={self._settings.user!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        return self._settings.url
+
+    @property
+    def system(self) -> str:
+        """What a lake of this system is marked with."""
+        return self._settings.system
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far, retries counted."""
+        return self.client.requests
+
+    @cached_property
+    def client(self) -> Client:
+        return Client(self._settings, workers=self.workers, retries=self._retries)
+
+    def close(self) -> None:
+        """Close the kept connections; the object can be used no longer."""
+        self.client.close()
+
+    def connections(
+        self,
+        *,
+        date_from: Bound | None = None,
+        date_to: Bound | None = None,
+        src: str | None = None,
+        dst: str | None = None,
+        connection_id: str | None = None,
+        user_login: str | None = None,
+        queue_id: int | None = None,
+        topic_id: int | None = None,
+        customer_id: int | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> Connections:
+        """Describe the calls to read; nothing is read yet.
+
+        Bounds are the system's wall-clock time, and both are included: a day includes that whole day, a minute that
+        minute. Filters are the API's own; whether several `tags` mean any or all of them is the system's choice.
+        Raises FilterError.
+        """
+        filters = Filters(
+            date_from=date_from,
+            date_to=date_to,
+            src=src,
+            dst=dst,
+            connection_id=connection_id,
+            user_login=user_login,
+            queue_id=queue_id,
+            topic_id=topic_id,
+            customer_id=customer_id,
+            tags=tags,
+        )
+        return Connections(self, filters)
+
+
+@dataclass(frozen=True)
+class Connections:
+    """The calls that match a query, as a description: each way to have them reads afresh.
+
+    Rows are sorted by `date`, then `connection_id`, then the other columns. Reading raises ApiError when the network or
+    the system fails for good, and ContractError when the answers cannot be proven complete.
+    """
+
+    thulium: Thulium
+    filters: Filters
+    limit: int | None = None
+
+    def __repr__(self) -> str:
+        limit = "" if self.limit is None else f"the first {self.limit}"
+        return f"Connections({', '.join(filter(None, [self.thulium.url, str(self.filters), limit]))})"
+
+    def head(self, rows: int) -> Connections:
+        """The first `rows` of these calls; little more than those is read."""
+        return replace(self, limit=rows if self.limit is None else min(rows, self.limit))
+
+    @property
+    def origin(self) -> dict[str, object]:
+        """Which system, time zone and filters, but not which days: it marks a lake of these calls."""
+        return {
+            "system": self.thulium.system,
+            "time_zone": self.thulium.time_zone,
+            "filters": self.filters.without_dates(),
+        }
+
+    @property
+    def days(self) -> tuple[date | None, date | None]:
+        """First and last day asked for, None where it is open. Raises FilterError when they are not whole days."""
+        if self.limit is not None:
+            raise FilterError(f"a lake holds whole days, not the first {self.limit} calls")
+        return self.filters.days
+
+    def count(self) -> int:
+        """How many calls there are, by the system's own count; one request.
+
+        It relies on `date_to` being included to the minute, as Thulium's page has it. A frame does not.
+        """
+        query = self.filters.query(self.filters.start, self.filters.last_minute, offset=0, limit=1)
+        return self.thulium.client.get(query, read_page, threading.Event()).count
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Record batches of `SCHEMA` in time order, in flat memory; nothing is asked before the first is."""
+        return (piece.batch for piece in self.pieces() if piece.batch.num_rows)
+
+    def to_arrow(self) -> pa.Table:
+        """All calls as one Arrow table of `SCHEMA`."""
+        return pa.Table.from_batches(self.batches(), SCHEMA)
+
+    def to_polars(self) -> pl.DataFrame:
+        """All calls as one Polars frame."""
+        return _to_polars(self.to_arrow())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All calls as one pandas frame of Arrow-backed columns, so that numbers stay whole and nulls stay null."""
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError as error:
+            raise SettingsError("to_pandas needs pandas: pip install 'thulium-frames[notebooks]'") from error
+        frame: pd.DataFrame = self.to_arrow().to_pandas(types_mapper=pandas.ArrowDtype)
+        return frame
+
+    def scan(self) -> pl.LazyFrame:
+        """A lazy frame that reads when it is collected, each time afresh.
+
+        A row limit stops the reading early, columns not asked for are dropped as they come; filters are applied to the
+        rows that were read.
+        """
+        return register_io_source(self._frames, schema=_to_polars(SCHEMA.empty_table()).schema, explain_name="THULIUM")
+
+    def write_parquet(self, path: str | Path) -> Update:
+        """Bring the lake at `path` up to date with these calls: `Lake(path).update(self)`."""
+        return Lake(path).update(self)
+
+    def pieces(self, window: Window | None = None, on_count: Callable[[int], object] = id) -> Generator[Piece]:
+        """The calls of `window`, by default of all the query, window by window in time order, empty ones too.
+
+        `on_count` hears once how many calls the system counts.
+        """
+        pieces = read_pieces(
+            window or Window(self.filters.start, self.filters.end),
+            self._ask,
+            lambda calls: to_batch(calls, self.thulium.time_zone),
+            reading=self.thulium.reading.for_rows(self.limit),
+            workers=self.thulium.workers,
+            on_count=on_count,
+        )
+        return pieces if self.limit is None else _first(self.limit, pieces)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(SCHEMA, self.batches())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        return SCHEMA.__arrow_c_schema__()
+
+    def _ask(self, window: Window, span: Span, stop: threading.Event) -> Page:
+        query = self.filters.query(window.start, window.end, offset=span.offset, limit=span.limit)
+        return self.thulium.client.get(query, read_page, stop)
+
+    def _frames(
+        self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_rows: int | None
+    ) -> Iterator[pl.DataFrame]:
+        """What Polars calls to collect a scan."""
+        calls = self if rows is None or predicate is not None else self.head(rows)
+        for batch in calls.batches():
+            frame = _to_polars(batch)
+            if predicate is not None:
+                frame = frame.filter(predicate)
+            frame = frame.head(rows) if rows is not None else frame
+            yield frame.select(columns) if columns is not None else frame
+            if rows is not None and (rows := rows - len(frame)) <= 0:
+                return
+
+
+def _first(rows: int, pieces: Generator[Piece]) -> Generator[Piece]:
+    with closing(pieces):
+        for piece in pieces if rows > 0 else ():
+            yield Piece(piece.window, piece.batch.slice(0, rows))
+            if (rows := rows - piece.batch.num_rows) <= 0:
+                return
+
+
+def _to_polars(data: pa.Table | pa.RecordBatch) -> pl.DataFrame:
+    frame = pl.from_arrow(data)
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101  # for the type checker: a table makes a frame
+    return frame
+
+
+def _checked_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise SettingsError(f"there is no time zone {name!r}; Thulium's default is Europe/Warsaw") from error

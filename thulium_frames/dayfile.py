@@ -1,0 +1,130 @@
+"""One day's Parquet file: how it is written, what its footer says, and how its damage is found."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thulium_frames.durable import make_folder, replacing
+from thulium_frames.errors import LakeDamagedError
+from thulium_frames.schema import ROW_ORDER, SCHEMA, SCHEMA_VERSION
+
+FILE_NAME = "connections.parquet"
+
+_FOOTER_KEY = "thulium_frames"
+_ROW_GROUP_ROWS = 100_000
+_SORTED_BY = [pq.SortingColumn(SCHEMA.get_field_index(name), nulls_first=True) for name in ROW_ORDER[:2]]
+
+
+@dataclass(frozen=True)
+class DayFacts:
+    """What a day file's footer says."""
+
+    day: date
+    rows: int
+    read_at: datetime
+    """UTC; no request for this day was sent before."""
+    bytes: int
+    """Size of the file."""
+
+
+def write_day(folder: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> DayFacts:
+    """Put a day's file in place of the old one, once it is whole, read back and durable.
+
+    The batches come in row order and are taken one by one. When anything fails, the folder is as it was.
+    """
+    is_new = not folder.is_dir()
+    make_folder(folder)
+    try:
+        with replacing(folder / FILE_NAME) as staged:
+            rows = _write(staged, day, batches, read_at)
+            written = read_facts(staged)
+            if written.rows != rows:
+                raise LakeDamagedError(f"{staged} holds {written.rows} rows of the {rows} written: check the disk")
+        return written
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _write(path: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> int:
+    rows = 0
+    with pq.ParquetWriter(
+        path,
+        SCHEMA,
+        compression="zstd",
+        write_page_checksum=True,
+        write_page_index=True,
+        sorting_columns=_SORTED_BY,
+    ) as writer:
+        for group in row_groups(batches, SCHEMA):
+            writer.write_table(group)
+            rows += group.num_rows
+        facts = {"day": day.isoformat(), "rows": rows, "read_at": read_at.isoformat(), "schema": SCHEMA_VERSION}
+        writer.add_key_value_metadata({_FOOTER_KEY: json.dumps(facts)})
+    return rows
+
+
+def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Batches put together to row groups of a size that readers like."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(part.num_rows for part in waiting) >= _ROW_GROUP_ROWS:
+            yield pa.Table.from_batches(waiting, schema)
+            waiting.clear()
+    if waiting:
+        yield pa.Table.from_batches(waiting, schema)
+
+
+def read_facts(path: Path) -> DayFacts:
+    """The footer's facts. Raises LakeDamagedError when the file is not a lake's, or was not written to its end."""
+    try:
+        with pq.ParquetFile(path) as file:
+            facts = json.loads(file.metadata.metadata[_FOOTER_KEY.encode()])
+            rows = file.metadata.num_rows
+        if rows != facts["rows"]:
+            raise ValueError(f"{rows} rows where {facts['rows']} were written")
+        read_at = datetime.fromisoformat(facts["read_at"]).astimezone(UTC)
+        return DayFacts(date.fromisoformat(facts["day"]), rows, read_at, path.stat().st_size)
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise LakeDamagedError(_first_line(error)) from error
+
+
+def damage_of(path: Path, day: date) -> str | None:
+    """What is wrong with a day file, None when nothing is. Every page is read, with its checksum."""
+    try:
+        if (facts := read_facts(path)).day != day:
+            return f"it is the file of {facts.day}"
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if not file.schema_arrow.equals(SCHEMA):
+                return "its columns are not those of the schema"
+            return _misplaced(file, day)
+    except LakeDamagedError as error:
+        return str(error)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        return _first_line(error)
+
+
+def _misplaced(file: pq.ParquetFile, day: date) -> str | None:
+    last = pl.DataFrame(SCHEMA.empty_table())
+    for number in range(file.num_row_groups):
+        frame = pl.concat([last, pl.DataFrame(file.read_row_group(number))])
+        if frame["date"].null_count() or (frame["date"].dt.date() != day).any():
+            return "it holds rows of another day"
+        if not frame.equals(frame.sort(ROW_ORDER)):
+            return "its rows are out of order"
+        last = frame.tail(1)
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

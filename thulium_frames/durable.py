@@ -1,0 +1,50 @@
+"""Files that are whole or not there: staged beside their place, made durable, then put in it with one rename."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_STAGED = ".staging"
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a hidden path beside `target` to write to; on success it takes that place, and survives a power cut.
+
+    When the block raises, nothing is left of it and `target` is as it was.
+    """
+    staged = target.with_name(f".{target.name}{_STAGED}")
+    try:
+        yield staged
+        sync(staged)
+        staged.replace(target)
+        sync(target.parent)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that its entry survives a power cut too."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process staged in this folder."""
+    for staged in folder.glob(f".*{_STAGED}"):
+        staged.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """fsync a file, or a directory where the operating system can."""
+    if path.is_dir() and os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

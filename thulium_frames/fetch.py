@@ -1,0 +1,159 @@
+"""Workers that read a window tree: several requests at once, pieces in time order, a bounded look-ahead."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from thulium_frames.call import Call
+from thulium_frames.decode import Page
+from thulium_frames.errors import ContractError
+from thulium_frames.tree import Reading, Span, Tree, WindowRead
+from thulium_frames.windows import DAY, Window, floor
+
+
+class Ask(Protocol):
+    """Sends one request and returns its page. Called from several threads; gives up soon after `stop` is set."""
+
+    def __call__(self, window: Window, span: Span, stop: threading.Event) -> Page: ...
+
+
+@dataclass(frozen=True)
+class Piece:
+    """All the calls of one window, sorted by `schema.ROW_ORDER`."""
+
+    window: Window
+    batch: pa.RecordBatch
+
+
+def read_pieces(
+    root: Window,
+    ask: Ask,
+    to_batch: Callable[[Sequence[Call]], pa.RecordBatch],
+    *,
+    reading: Reading,
+    workers: int,
+    on_count: Callable[[int], object],
+) -> Generator[Piece]:
+    """Read a window; yields its pieces in time order, without gaps.
+
+    Nothing is asked before the first piece is. Leaving the iterator early stops the workers. `on_count` hears once how
+    many calls the first answer tells. An error is raised after the pieces that come before its window.
+    """
+    crew = _Crew(Tree(root, reading), ask, to_batch, on_count)
+    try:
+        yield from crew.pieces(workers)
+    finally:
+        crew.stop.set()
+        crew.wake()
+
+
+class _Crew:
+    def __init__(
+        self,
+        tree: Tree,
+        ask: Ask,
+        to_batch: Callable[[Sequence[Call]], pa.RecordBatch],
+        on_count: Callable[[int], object],
+    ) -> None:
+        self.stop = threading.Event()
+        self._ask, self._to_batch, self._on_count = ask, to_batch, on_count
+        self._tree = tree
+        self._built: dict[WindowRead, Piece] = {}
+        self._error: BaseException | None = None
+        self._counted = False
+        self._changed = threading.Condition()
+
+    def wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def pieces(self, workers: int) -> Iterator[Piece]:
+        for number in range(workers):
+            threading.Thread(target=self._work, name=f"thulium-frames-{number}", daemon=True).start()
+        while (piece := self._next_piece()) is not None:
+            yield piece
+
+    def _next_piece(self) -> Piece | None:
+        with self._changed:
+            while (head := self._tree.head()) is not None:
+                if (piece := self._built.pop(head, None)) is not None:
+                    self._tree.drop_head()
+                    self._changed.notify_all()
+                    return piece
+                if self._error is not None:
+                    raise self._error
+                self._changed.wait()
+        return None
+
+    def _work(self) -> None:
+        try:
+            while (task := self._next_task()) is not None:
+                self._do(*task)
+        except BaseException as error:  # whatever it is, it is raised where the pieces are read
+            with self._changed:
+                self._error = self._error or error
+                self._changed.notify_all()
+
+    def _next_task(self) -> tuple[WindowRead, Span] | None:
+        with self._changed:
+            while not self.stop.is_set() and self._error is None and self._tree.head() is not None:
+                if (task := self._tree.next_request()) is not None:
+                    return task
+                self._changed.wait()
+        return None
+
+    def _do(self, read: WindowRead, span: Span) -> None:
+        page = self._ask(read.window, span, self.stop)
+        with self._changed:
+            if not self._counted:
+                self._counted = True
+                self._on_count(page.count)
+            calls = self._tree.receive(read, span, page)
+            self._changed.notify_all()
+        if calls is not None:
+            piece = Piece(read.window, _within(read.window, self._to_batch(calls)))
+            with self._changed:
+                read.release()
+                self._built[read] = piece
+                self._changed.notify_all()
+
+
+def _within(window: Window, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows of the window: the answer may hold more at its edges, since `date_to` is asked for as a superset."""
+    dates = batch["date"]
+    if dates.null_count:
+        raise ContractError(
+            f"a call in the window {window} has no date that can be read: {_name(batch.slice(0, 1))}. "
+            "It cannot be placed in a day; ask Thulium's support about this record"
+        )
+    before = pc.sum(pc.less(dates, _scalar(window.start))).as_py() or 0
+    upto = pc.sum(pc.less(dates, _scalar(window.end))).as_py() or 0
+    if len(dates):
+        _refuse_far(window, dates[0].as_py(), dates[-1].as_py())
+    return batch.slice(before, upto - before)
+
+
+def _refuse_far(window: Window, first: datetime, last: datetime) -> None:
+    """A system that reads bounds by the day answers up to a day more; one that answers other days ignores them."""
+    for moment in (first, last):
+        if not floor(window.start, DAY) <= moment <= floor(window.end, DAY) + DAY:
+            raise ContractError(
+                f"asked for calls of {window}, the system answered one of {moment:%Y-%m-%d %H:%M}: "
+                "it does not honour date_from and date_to, so no set of calls can be proven"
+            )
+
+
+def _name(row: pa.RecordBatch) -> str:
+    values = row.to_pylist()[0]
+    date = msgspec.json.decode(values["rescued_data"] or "{}").get("date")
+    return f"connection_id {values['connection_id']}, date {date!r}"
+
+
+def _scalar(moment: datetime) -> pa.Scalar:
+    return pa.scalar(moment, pa.timestamp("us"))

@@ -1,0 +1,119 @@
+"""The tolerant path: a record that is not as documented, value by value, each as it was written.
+
+There is one reader for each kind of column. It returns the value, and whether that value tells all that was sent; when
+it does not, what was sent goes to `rescued_data` unchanged.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from msgspec import Raw
+
+from thulium_frames.call import INT64_MAX, INT64_MIN, Call, Rating, RescuedCall
+from thulium_frames.schema import SCHEMA
+
+_text = msgspec.json.Decoder(str)
+_object = msgspec.json.Decoder(dict[str, Raw])
+_array = msgspec.json.Decoder(list[Raw])
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-5][0-9])?")
+_NUMBER_STARTS = "-0123456789"
+_EMPTY = ('""', "null")
+
+
+def rescued_call(row: dict[str, Raw]) -> RescuedCall:
+    """Read one record by its raw values."""
+    call = RescuedCall()
+    rescued: dict[str, Raw] = {}
+    for name, raw in row.items():
+        text = bytes(raw).decode()
+        reader = _READERS.get(name)
+        if reader is None:
+            fits = text in _EMPTY
+        else:
+            value, fits = reader(text)
+            setattr(call, name, value)
+        if not fits:
+            rescued[name] = raw
+    if rescued:
+        call.rescued_data = msgspec.json.encode(rescued).decode()
+    return call
+
+
+def _read_text(text: str) -> tuple[str | None, bool]:
+    if text[0] == '"':
+        return _text.decode(text), True
+    if text == "null":
+        return None, True
+    return (text, True) if text[0] in _NUMBER_STARTS else (None, False)
+
+
+def _read_number(text: str) -> tuple[int | None, bool]:
+    if text in _EMPTY:
+        return None, True
+    if text[0] == '"':
+        digits = text[1:-1]
+        number = int(digits) if _INTEGER.fullmatch(digits) else None
+    else:
+        number = _whole(text) if text[0] in _NUMBER_STARTS else None
+    fits = number is not None and INT64_MIN <= number <= INT64_MAX
+    return (number if fits else None), fits
+
+
+def _whole(text: str) -> int | None:
+    number = Decimal(text)
+    if number.is_finite() and number.adjusted() < 20 and number == number.to_integral_value():
+        return int(number)
+    return None
+
+
+def _read_date(text: str) -> tuple[str | None, bool]:
+    if text in _EMPTY:
+        return None, True
+    value = text[1:-1]
+    fits = text[0] == '"' and _is_date(value)
+    return (value if fits else None), fits
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(_DATE.fullmatch(text) and datetime.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _read_rating(text: str) -> tuple[Rating | None, bool]:
+    if text in _EMPTY or text.replace(" ", "") == "[]":
+        return None, True
+    if text[0] != "{":
+        return None, False
+    parts = {name: bytes(raw).decode() for name, raw in _object.decode(text).items()}
+    kind, kind_fits = _read_text(parts.pop("type", "null"))
+    rate, rate_fits = _read_text(parts.pop("rate", "null"))
+    return Rating(kind, rate), kind_fits and rate_fits and all(value in _EMPTY for value in parts.values())
+
+
+def _read_tags(text: str) -> tuple[list[str | None] | None, bool]:
+    if text in _EMPTY:
+        return None, True
+    if text[0] != "[":
+        return None, False
+    tags = [_read_text(bytes(raw).decode()) for raw in _array.decode(text)]
+    if not all(fits for _, fits in tags):
+        return None, False
+    return [tag or None for tag, _ in tags], True
+
+
+_READERS: dict[str, Callable[[str], tuple[Any, bool]]] = {
+    **{name: _read_text for name in Call.__struct_fields__ if SCHEMA.field(name).type == pa.string()},
+    **{name: _read_number for name in Call.__struct_fields__ if SCHEMA.field(name).type == pa.int64()},
+    "date": _read_date,
+    "rating": _read_rating,
+    "tags": _read_tags,
+}

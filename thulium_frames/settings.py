@@ -1,0 +1,166 @@
+"""Where the system is and who asks: the URL, the API user and the password, each from its first source that has one."""
+
+import ipaddress
+import netrc
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from thulium_frames.errors import SettingsError
+
+_SYSTEM_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+
+
+class Secret:
+    """Text that shows itself only to who calls `reveal`: not in a repr, a log, a traceback's line or a pickle."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("credentials are not pickled: make a Thulium object where it is needed")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One Thulium system and the API user that reads it; `url` is the address above `/api`."""
+
+    url: str
+    user: str
+    password: Secret
+
+    @property
+    def is_loopback(self) -> bool:
+        return _is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
+    def system(self) -> str:
+        """Which system this is, for a record of what a lake holds; a loopback port is left out, as it changes."""
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=parts.hostname or "").geturl() if self.is_loopback else self.url
+
+
+def resolve(
+    url: str | None = None,
+    user: str | None = None,
+    password: str | None = None,
+    *,
+    password_file: str | None = None,
+    use_netrc: bool = False,
+    allow_http: bool = False,
+    ask: Callable[[str], str] | None = None,
+) -> Settings:
+    """Fill what was not given from the environment, the password file, netrc, the URL and at last `ask`.
+
+    Raises SettingsError when something is missing or unsafe; no message shows a credential.
+    """
+    parts = _parse_url(url or os.environ.get("THULIUM_URL") or "")
+    _refuse_plain_http(parts, allow_http)
+    address = _address(parts)
+    user = user or os.environ.get("THULIUM_USER") or unquote(parts.username or "")
+    if use_netrc and not user:
+        user = _from_netrc(parts)[0]
+    if not user:
+        raise SettingsError("no API user: give --user or THULIUM_USER (Python: Thulium(user=…))")
+    secret = _password(password, password_file, lambda: _from_netrc(parts)[1] if use_netrc else None)
+    secret = secret or unquote(parts.password or "") or (ask(f"Password of {user} at {address}") if ask else None)
+    if not secret:
+        raise SettingsError(
+            "no password: give --password-file PATH (- is stdin), THULIUM_PASSWORD_FILE or THULIUM_PASSWORD "
+            "(Python: Thulium(password=…))"
+        )
+    return Settings(address, user, Secret(secret))
+
+
+def _parse_url(text: str) -> SplitResult:
+    if not text:
+        raise SettingsError("no system: give --url or THULIUM_URL, like https://acme.thulium.com or just acme")
+    if _SYSTEM_NAME.fullmatch(text):
+        text = f"https://{text}.thulium.com"
+    if "://" not in text:
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise SettingsError("the URL cannot be read: write it like https://acme.thulium.com") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise SettingsError("the URL is not one of a system: write it like https://acme.thulium.com")
+    return parts
+
+
+def _address(parts: SplitResult) -> str:
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = f":{parts.port}" if parts.port else ""
+    path = parts.path.rstrip("/").removesuffix("/api").rstrip("/")
+    return f"{parts.scheme}://{host}{port}{path}"
+
+
+def _refuse_plain_http(parts: SplitResult, allow_http: bool) -> None:
+    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname or ""):
+        raise SettingsError(
+            f"http://{parts.hostname} would send the password unencrypted: use https, or allow it with --allow-http"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _password(given: str | None, path: str | None, from_netrc: Callable[[], str | None]) -> str | None:
+    if given:
+        return given
+    if path := path or os.environ.get("THULIUM_PASSWORD_FILE"):
+        return _read_password(path)
+    return os.environ.get("THULIUM_PASSWORD") or from_netrc()
+
+
+def _read_password(path: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else _read_private(Path(path))
+        password = data.decode().removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise SettingsError(f"the password file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"the password file {path} is not UTF-8 text") from None
+    if not password:
+        raise SettingsError(f"the password file {path} is empty")
+    return password
+
+
+def _read_private(path: Path) -> bytes:
+    with path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO) and stat.S_ISREG(mode):
+            raise SettingsError(f"the password file {path} is open to others: run chmod 600 {path}")
+        return file.read()
+
+
+def _from_netrc(parts: SplitResult) -> tuple[str, str | None]:
+    path = os.environ.get("NETRC")
+    try:
+        entry = netrc.netrc(path).authenticators(parts.hostname or "")
+    except FileNotFoundError as error:
+        raise SettingsError("--netrc was asked for, but there is no netrc file") from error
+    except netrc.NetrcParseError as error:
+        raise SettingsError(f"the netrc file cannot be read: line {error.lineno} is not as expected") from None
+    return (entry[0] or "", entry[2]) if entry else ("", None)

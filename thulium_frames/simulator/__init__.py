@@ -1,0 +1,35 @@
+"""A faithful local Thulium: an invented contact centre, or a lake on disk, behind the vendor's API.
+
+Nothing in it is shared with the client, so that one can be the test of the other:
+
+    from datetime import date
+    from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
+
+    calls = GeneratedCalls(Centre(seed=7), date(2024, 7, 1), date(2024, 7, 31))
+    with running(create_app(calls)) as url:
+        ...  # user "demo", password "demo"
+
+Every date and time of day is Europe/Warsaw.
+"""
+
+try:
+    from thulium_frames.simulator.app import create_app
+    from thulium_frames.simulator.server import running, serve
+except ImportError as error:
+    if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
+        raise
+    raise ImportError("the simulator needs its extra packages: pip install 'thulium-frames[demo]'") from error
+
+from thulium_frames.simulator.centre import Centre, GeneratedCall
+from thulium_frames.simulator.sources import CallSource, GeneratedCalls, LakeCalls
+
+__all__ = [
+    "CallSource",
+    "Centre",
+    "GeneratedCall",
+    "GeneratedCalls",
+    "LakeCalls",
+    "create_app",
+    "running",
+    "serve",
+]

@@ -1,0 +1,57 @@
+"""Windows of wall-clock time and how they are split. Pure arithmetic: no clock, no zone, no I/O."""
+
+import itertools
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+_ORIGIN = datetime(1, 1, 1)
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """The wall-clock times from `start` up to, not including, `end`."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if not self.start < self.end:
+            raise ValueError(f"a window ends after it starts, not {self.start} to {self.end}")
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}"
+
+
+def of_days(first: date, last: date) -> Window:
+    """The window of whole days from `first` to `last`, both included."""
+    return Window(midnight(first), midnight(last) + DAY)
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)
+
+
+def floor(moment: datetime, unit: timedelta) -> datetime:
+    return moment - (moment - _ORIGIN) % unit
+
+
+def ceil(moment: datetime, unit: timedelta) -> datetime:
+    return moment + (_ORIGIN - moment) % unit
+
+
+def split(window: Window, parts: int) -> list[Window]:
+    """Cut a window into at most `parts` of about equal length: at midnights where it holds any, else at minutes.
+
+    The parts are disjoint, ordered and cover the window; a window without a minute inside it comes back whole.
+    """
+    for unit in (DAY, MINUTE):
+        first_cut = floor(window.start, unit) + unit
+        pieces = max(0, -((first_cut - window.end) // unit)) + 1
+        if pieces > 1:
+            parts = min(parts, pieces)
+            cuts = [first_cut + unit * (part * pieces // parts - 1) for part in range(1, parts)]
+            edges = [window.start, *cuts, window.end]
+            return [Window(start, end) for start, end in itertools.pairwise(edges)]
+    return [window]
