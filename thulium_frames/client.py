@@ -59,22 +59,17 @@ class Client:
 
     def __init__(self, settings: Settings, *, workers: int, retries: RetryPolicy) -> None:
         self.requests = 0
+        self.has_answered = False
         self._settings = settings
         self._retries = retries
+        self._workers = workers
         self._pace = Pace(workers)
-        self._counting = threading.Lock()
-        self._ever_answered = False
-        self._http = httpx.Client(
-            auth=httpx.BasicAuth(settings.user.encode(), settings.password.reveal().encode()),
-            headers={"Accept": "application/json", "User-Agent": f"thulium-frames/{version('thulium-frames')}"},
-            limits=httpx.Limits(max_connections=workers, max_keepalive_connections=workers),
-            timeout=_TIMEOUT,
-            trust_env=not settings.is_loopback,  # no proxy stands between this machine and itself
-            verify=httpx.create_ssl_context(),
-        )
+        self._lock = threading.Lock()
+        self._http: httpx.Client | None = None
 
     def close(self) -> None:
-        self._http.close()
+        if self._http is not None:
+            self._http.close()
 
     def get(self, parameters: Parameters, read: Callable[[bytes], T], stop: threading.Event) -> T:
         """Send one request, again when it fails in a way that may pass, and return what `read` makes of the body.
@@ -100,16 +95,23 @@ class Client:
             error.args = (f"{error}\n{self._where(parameters)}",)
             raise
 
-    @property
-    def has_ever_answered(self) -> bool:
-        return self._ever_answered
+    def _open(self) -> httpx.Client:
+        settings = self._settings
+        return httpx.Client(
+            auth=httpx.BasicAuth(settings.user.encode(), settings.password.reveal().encode()),
+            headers={"Accept": "application/json", "User-Agent": f"thulium-frames/{version('thulium-frames')}"},
+            limits=httpx.Limits(max_connections=self._workers, max_keepalive_connections=self._workers),
+            timeout=_TIMEOUT,
+            trust_env=not settings.is_loopback,  # no proxy stands between this machine and itself
+            verify=httpx.create_ssl_context(),
+        )
 
     def _try(self, parameters: Parameters, read: Callable[[bytes], T], stop: threading.Event) -> T:
         with self._pace.turn(stop) as began:
             if stop.is_set():
                 raise StoppedError
             response = self._send(parameters)
-        self._ever_answered = True
+        self.has_answered = True
         if response.status_code != httpx.codes.OK:
             self._refuse(response, began)
         self._pace.speed_up()
@@ -123,12 +125,14 @@ class Client:
 
     def _send(self, parameters: Parameters) -> httpx.Response:
         """The one seam where errors of httpx become ours."""
-        request = self._http.build_request("GET", self._settings.url + _PATH, params=list(parameters))
+        with self._lock:
+            http = self._http = self._http or self._open()
+        request = http.build_request("GET", self._settings.url + _PATH, params=list(parameters))
         try:
             for _ in range(_MAX_REDIRECTS):
-                with self._counting:
+                with self._lock:
                     self.requests += 1
-                response = self._http.send(request)
+                response = http.send(request)
                 if response.next_request is None:
                     return response
                 _refuse_stranger(request.url, response.next_request.url)
@@ -187,7 +191,7 @@ class _Patience(stop_base):
         failure = _failure(retry_state)
         self._failures += not failure.told
         self._seconds = retry_state.seconds_since_start or 0.0
-        tries = self._policy.tries if self._client.has_ever_answered else self._policy.first_tries
+        tries = self._policy.tries if self._client.has_answered else self._policy.first_tries
         return self._failures >= tries or self._seconds + failure.pause > self._policy.budget
 
     def wait(self, state: tenacity.RetryCallState) -> float:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,11 +19,12 @@ from thulium_frames.decode import Page, read_page, to_batch
 from thulium_frames.errors import FilterError, SettingsError
 from thulium_frames.fetch import Piece, read_pieces
 from thulium_frames.filters import MAX_LIMIT, Bound, Filters
-from thulium_frames.lake import Lake, Update
+from thulium_frames.lake import Lake
 from thulium_frames.pacing import RetryPolicy
 from thulium_frames.schema import SCHEMA
 from thulium_frames.settings import resolve
 from thulium_frames.tree import Reading, Span
+from thulium_frames.update import Update
 from thulium_frames.windows import Window
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Thulium:
         self.time_zone = _checked_zone(time_zone)
         self.workers = workers
         self.reading = reading
-        self._retries = retries
+        self.client = Client(self._settings, workers=workers, retries=retries)
 
     def __repr__(self) -> str:
         return f"Thulium({self.url!r}, user={self._settings.user!r})"
@@ -90,10 +90,6 @@ class Thulium:
     def requests(self) -> int:
         """Requests sent so far, retries counted."""
         return self.client.requests
-
-    @cached_property
-    def client(self) -> Client:
-        return Client(self._settings, workers=self.workers, retries=self._retries)
 
     def close(self) -> None:
         """Close the kept connections; the object can be used no longer."""
@@ -176,7 +172,8 @@ class Connections:
         It relies on `date_to` being included to the minute, as Thulium's page has it. A frame does not.
         """
         query = self.filters.query(self.filters.start, self.filters.last_minute, offset=0, limit=1)
-        return self.thulium.client.get(query, read_page, threading.Event()).count
+        count = self.thulium.client.get(query, read_page, threading.Event()).count
+        return count if self.limit is None else min(count, self.limit)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Record batches of `SCHEMA` in time order, in flat memory; nothing is asked before the first is."""
@@ -241,15 +238,12 @@ class Connections:
         self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_rows: int | None
     ) -> Iterator[pl.DataFrame]:
         """What Polars calls to collect a scan."""
-        calls = self if rows is None or predicate is not None else self.head(rows)
+        calls = self if rows is None else self.head(rows)  # a limit counts before the filter
         for batch in calls.batches():
             frame = _to_polars(batch)
             if predicate is not None:
                 frame = frame.filter(predicate)
-            frame = frame.head(rows) if rows is not None else frame
-            yield frame.select(columns) if columns is not None else frame
-            if rows is not None and (rows := rows - len(frame)) <= 0:
-                return
+            yield frame if columns is None else frame.select(columns)
 
 
 def _first(rows: int, pieces: Generator[Piece]) -> Generator[Piece]:

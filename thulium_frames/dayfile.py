@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pyarrow as pa
@@ -15,8 +16,8 @@ from thulium_frames.durable import make_folder, replacing
 from thulium_frames.errors import LakeDamagedError
 from thulium_frames.schema import ROW_ORDER, SCHEMA, SCHEMA_VERSION
 
-FILE_NAME = "connections.parquet"
-
+_PARTITION = "call_date="
+_FILE_NAME = "connections.parquet"
 _FOOTER_KEY = "thulium_frames"
 _ROW_GROUP_ROWS = 100_000
 _SORTED_BY = [pq.SortingColumn(SCHEMA.get_field_index(name), nulls_first=True) for name in ROW_ORDER[:2]]
@@ -33,6 +34,36 @@ class DayFacts:
     bytes: int
     """Size of the file."""
 
+    def has_settled(self, time_zone: str, settling: timedelta, now: datetime) -> bool:
+        """Whether the day was read `settling` after its end. A reading in the future proves a wrong clock, no more."""
+        next_day = self.day + timedelta(days=1)
+        end = datetime(next_day.year, next_day.month, next_day.day, tzinfo=ZoneInfo(time_zone))
+        return end.astimezone(UTC) + settling <= self.read_at <= now
+
+
+def day_folder(lake: Path, day: date) -> Path:
+    return lake / f"{_PARTITION}{day.isoformat()}"
+
+
+def day_file(lake: Path, day: date) -> Path:
+    return day_folder(lake, day) / _FILE_NAME
+
+
+def day_folders(lake: Path) -> Iterator[Path]:
+    """Every folder that could be a day's, in no order."""
+    return lake.glob(f"{_PARTITION}*")
+
+
+def days_in(lake: Path) -> list[date]:
+    """The days that have a file, in order."""
+    days = []
+    for folder in day_folders(lake):
+        with suppress(ValueError):
+            day = date.fromisoformat(folder.name.removeprefix(_PARTITION))
+            if day_file(lake, day).is_file() and folder == day_folder(lake, day):
+                days.append(day)
+    return sorted(days)
+
 
 def write_day(folder: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> DayFacts:
     """Put a day's file in place of the old one, once it is whole, read back and durable.
@@ -42,7 +73,7 @@ def write_day(folder: Path, day: date, batches: Iterable[pa.RecordBatch], read_a
     is_new = not folder.is_dir()
     make_folder(folder)
     try:
-        with replacing(folder / FILE_NAME) as staged:
+        with replacing(folder / _FILE_NAME) as staged:
             rows = _write(staged, day, batches, read_at)
             written = read_facts(staged)
             if written.rows != rows:

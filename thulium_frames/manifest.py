@@ -11,6 +11,7 @@ from typing import Any
 
 import filelock
 
+from thulium_frames.dayfile import day_folders
 from thulium_frames.durable import make_folder, replacing
 from thulium_frames.errors import LakeDamagedError, LakeError, LakeLockedError, LakeMismatchError
 from thulium_frames.schema import SCHEMA_VERSION
@@ -36,7 +37,7 @@ def read_origin(lake: Path) -> dict[str, Any]:
         if not {"system", "time_zone", "filters"} <= set(origin):
             raise ValueError("it does not say what the lake holds")
     except FileNotFoundError:
-        if any(lake.glob("call_date=*")):
+        if any(day_folders(lake)):
             raise LakeDamagedError(
                 f"{lake} has day files, but {MANIFEST} is missing, so nobody knows what they hold.\n"
                 f"Put {MANIFEST} back from a copy, or export to a new folder"
@@ -55,8 +56,8 @@ def read_origin(lake: Path) -> dict[str, Any]:
 
 
 def check_in(lake: Path, origin: dict[str, Any]) -> None:
-    """Mark a new lake with what it is about to hold; refuse one that holds something else."""
-    if not (lake / MANIFEST).exists() and not any(lake.glob("call_date=*")):
+    """Mark a lake without days with what it is about to hold; refuse one that holds something else."""
+    if not any(day_folders(lake)):
         content = {"format": _FORMAT, "schema": SCHEMA_VERSION, "origin": origin}
         with replacing(lake / MANIFEST) as staged:
             staged.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

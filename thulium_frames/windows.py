@@ -29,6 +29,11 @@ def of_days(first: date, last: date) -> Window:
     return Window(midnight(first), midnight(last) + DAY)
 
 
+def each_day(first: date, last: date) -> list[date]:
+    """The days from `first` to `last`, both included."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
 def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)
 

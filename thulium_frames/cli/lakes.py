@@ -14,7 +14,8 @@ from thulium_frames.cli.options import HELP, calls_options, debug_option, existi
 
 if TYPE_CHECKING:
     from thulium_frames.connections import Connections
-    from thulium_frames.lake import Status, Update
+    from thulium_frames.lake import Status
+    from thulium_frames.update import Update
 
 
 @click.command(context_settings=HELP)

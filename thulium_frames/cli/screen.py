@@ -3,10 +3,14 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+_NO_LIMIT = 1_000
 
 
 @contextmanager
@@ -22,15 +26,21 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table on stdout, numbers to the right; null is shown as nothing."""
+    """A table on stdout, numbers to the right; null is shown as nothing. Away from a terminal no column is narrowed."""
     rows = list(rows)
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for number, name in enumerate(columns):
         is_number = any(isinstance(row[number], int | float) for row in rows)
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        table.add_row(
-            *("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row)
-        )
+        table.add_row(*map(_shown, row))
     console = Console()
-    console.print(table) if console.is_terminal else Console(width=max(console.width, 120)).print(table)
+    if not console.is_terminal:
+        console = Console(width=_NO_LIMIT)
+    console.print(table)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, datetime):
+        return str(value).removesuffix(":00")
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from thulium_frames.connections import Connections
 
 _PREVIEW_ROWS = 20
-_PREVIEW_COLUMNS = "date,type,src,dst,disposition,duration,billsec,queue_id,user_login,dst_user_login,tags"
+_PREVIEW_COLUMNS = "date,type,src,dst,disposition,duration,billsec,queue_id"
 
 
 @click.command(context_settings=HELP)

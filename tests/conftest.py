@@ -1,0 +1,46 @@
+"""A small contact centre on a real socket, shared by the tests that read one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import date
+from typing import Any
+
+import pytest
+
+from thulium_frames import Thulium
+from thulium_frames.pacing import RetryPolicy
+from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
+
+#: The Polish clocks go back on the 27th.
+FIRST, LAST = date(2024, 10, 23), date(2024, 10, 29)
+IMPATIENT = RetryPolicy(tries=3, first_tries=2, budget=5.0, first_wait=0.01, max_wait=0.01)
+
+Connect = Callable[..., Thulium]
+
+
+@pytest.fixture(scope="session")
+def centre() -> Centre:
+    return Centre(seed=3, calls_per_day=150)
+
+
+@pytest.fixture(scope="session")
+def url(centre: Centre) -> Iterator[str]:
+    with running(create_app(GeneratedCalls(centre, FIRST, LAST))) as address:
+        yield address
+
+
+@pytest.fixture
+def connect(url: str) -> Iterator[Connect]:
+    """Makes a `Thulium` for the shared system, or for another address."""
+    with ExitStack() as stack:
+
+        def connect(address: str = url, **settings: Any) -> Thulium:
+            settings = {"retries": IMPATIENT, **settings}
+            return stack.enter_context(Thulium(address, "demo", "demo", **settings))
+
+        yield connect
+
+
+@pytest.fixture
+def thulium(connect: Connect) -> Thulium:
+    return connect()

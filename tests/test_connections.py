@@ -1,0 +1,146 @@
+"""A query is a description; what it gives, and what it costs."""
+
+import gc
+import threading
+from datetime import date
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from tests.conftest import FIRST, LAST, Connect
+from thulium_frames import SCHEMA, Thulium
+from thulium_frames.errors import FilterError, SettingsError
+from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
+from thulium_frames.tree import Reading
+
+
+def test_nothing_is_asked_before_the_first_batch(thulium: Thulium) -> None:
+    calls = thulium.connections(date_from=FIRST)
+    batches = calls.batches()
+    calls.scan().select("src").head(3)
+    calls.__arrow_c_schema__()
+    calls.__arrow_c_stream__()
+    assert thulium.requests == 0
+    next(batches)
+    assert thulium.requests > 0
+
+
+def test_a_rare_filter_over_ten_years_costs_one_request(thulium: Thulium) -> None:
+    customer = thulium.connections().to_polars()["customer_id"].drop_nulls()[0]
+    before = thulium.requests
+    frame = thulium.connections(date_from="2015-01-01", date_to="2024-12-31", customer_id=customer).to_polars()
+    assert 0 < frame.height <= 100
+    assert set(frame["customer_id"]) == {customer}
+    assert thulium.requests - before == 1
+
+
+def test_requests_stay_near_the_least_possible(connect: Connect) -> None:
+    with running(create_app(GeneratedCalls(Centre(calls_per_day=400), date(2024, 3, 1), date(2024, 4, 30)))) as url:
+        thulium = connect(url, reading=Reading(window_rows=2_000))
+        pieces = list(thulium.connections(date_from="2024-03-01", date_to="2024-04-30").pieces())
+    rows = sum(piece.batch.num_rows for piece in pieces)
+    assert thulium.requests <= 1.05 * rows / 100 + 2 * len(pieces)
+
+
+def test_count_is_one_request(connect: Connect) -> None:
+    thulium = connect()
+    day, everything = thulium.connections(date_from=FIRST, date_to=FIRST), thulium.connections()
+    counts = day.count(), everything.count(), everything.head(4).count()
+    assert thulium.requests == 3
+    assert counts == (day.to_polars().height, everything.to_polars().height, 4)
+
+
+def test_every_form_holds_the_same_rows(thulium: Thulium) -> None:
+    calls = thulium.connections(date_from=FIRST, date_to=LAST)
+    table = calls.to_arrow()
+    assert table.schema.equals(SCHEMA)
+    assert pa.Table.from_batches(calls.batches(), SCHEMA).equals(table)
+    assert calls.to_polars().equals(pl.DataFrame(table))
+    assert calls.scan().collect().equals(calls.to_polars())
+    assert pl.DataFrame(calls).equals(calls.to_polars())
+    assert pa.table(calls).equals(table)
+    pandas = calls.to_pandas()
+    assert pa.Table.from_pandas(pandas, schema=SCHEMA, preserve_index=False).equals(table)
+    assert str(pandas["customer_id"].dtype) == "int64[pyarrow]"
+
+
+def test_duckdb_takes_the_calls_themselves(thulium: Thulium) -> None:
+    calls = thulium.connections(date_from=FIRST, date_to=LAST)
+    counted = duckdb.execute("SELECT count(*), count(DISTINCT date) FROM calls").fetchall()
+    frame = calls.to_polars()
+    assert counted == [(frame.height, frame["date"].n_unique())]
+
+
+def test_a_scan_collects_twice_and_takes_any_part(thulium: Thulium) -> None:
+    calls = thulium.connections(date_from=FIRST, date_to=LAST)
+    whole, scan = calls.to_polars(), calls.scan()
+    inbound = pl.col("type") == "INBOUND"
+    assert scan.collect().equals(scan.collect())
+    assert scan.select("src", "date").collect().equals(whole.select("src", "date"))
+    assert scan.filter(inbound).head(7).collect().equals(whole.filter(inbound).head(7))
+    assert scan.head(7).filter(inbound).collect().equals(whole.head(7).filter(inbound))
+    assert scan.filter(inbound).select(pl.len()).collect().item() == whole.filter(inbound).height
+    assert scan.select("tags").tail(3).collect().equals(whole.select("tags").tail(3))
+
+
+def test_a_row_limit_stops_the_reading_early(connect: Connect) -> None:
+    with running(create_app(GeneratedCalls(Centre(calls_per_day=2000), FIRST, LAST))) as url:
+        whole = connect(url).connections().to_polars()
+        scanning, heading = connect(url), connect(url)
+        assert scanning.connections(date_from=FIRST).scan().head(5).collect().equals(whole.head(5))
+        assert heading.connections(date_from=FIRST).head(5).to_polars().equals(whole.head(5))
+    assert max(scanning.requests, heading.requests) < 20 < whole.height / 400
+
+
+def test_a_head_narrows_and_never_widens(thulium: Thulium) -> None:
+    calls = thulium.connections(date_from=FIRST)
+    assert calls.head(3).head(5).to_polars().height == 3
+    assert calls.head(0).to_polars().height == 0
+
+
+def test_leaving_the_iterator_early_stops_the_workers(connect: Connect) -> None:
+    thulium = connect(reading=Reading(page_rows=2, window_rows=4, ahead_rows=4))
+    batches = thulium.connections(date_from=FIRST).batches()
+    next(batches)
+    del batches
+    gc.collect()
+    workers = [thread for thread in threading.enumerate() if thread.name.startswith("thulium-frames")]
+    for worker in workers:
+        worker.join(timeout=30)
+    assert not any(worker.is_alive() for worker in workers)
+    assert thulium.requests < thulium.connections(date_from=FIRST).count() / 2
+
+
+def test_no_calls_make_an_empty_frame_of_the_schema(thulium: Thulium) -> None:
+    frame = thulium.connections(date_from="2020-01-01", date_to="2020-12-31").to_polars()
+    assert frame.height == 0
+    assert frame.schema == pl.DataFrame(SCHEMA.empty_table()).schema
+
+
+def test_reprs_are_readable_and_show_no_secret(url: str) -> None:
+    thulium = Thulium(url, "demo", "hidden-password")
+    calls = thulium.connections(date_from=FIRST, queue_id=3, tags=["vip", "new"])
+    assert repr(thulium) == f"Thulium('{url}', user='demo')"
+    assert repr(calls) == f"Connections({url}, date_from=2024-10-23, queue_id=3, tags=vip,new)"
+    assert repr(calls.head(5)).endswith("the first 5)")
+    assert "hidden-password" not in f"{vars(thulium)}{calls!r}{calls.filters}"
+
+
+def test_filters_narrow_as_the_api_says(thulium: Thulium) -> None:
+    whole = thulium.connections().to_polars()
+    queue, tag = whole["queue_id"].drop_nulls()[0], whole["tags"].explode(empty_as_null=True).drop_nulls()[0]
+    assert thulium.connections(queue_id=queue).to_polars().equals(whole.filter(pl.col("queue_id") == queue))
+    assert thulium.connections(tags=[tag]).to_polars().equals(whole.filter(pl.col("tags").list.contains(tag)))
+
+
+def test_wrong_use_is_told_before_any_request(url: str) -> None:
+    with pytest.raises(SettingsError, match="no time zone 'Europe/Warszawa'"):
+        Thulium(url, "demo", "demo", time_zone="Europe/Warszawa")
+    with pytest.raises(SettingsError, match="at least 1"):
+        Thulium(url, "demo", "demo", workers=0)
+    with pytest.raises(SettingsError, match="from 1 to 100"):
+        Thulium(url, "demo", "demo", reading=Reading(page_rows=101))
+    with pytest.raises(FilterError, match="whole days"):
+        _ = Thulium(url, "demo", "demo").connections().head(3).days

@@ -1,0 +1,80 @@
+"""What the README shows is run, and what it states is so."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from thulium_frames import SCHEMA
+from thulium_frames.cli import cli
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def run(command: list[str], folder: Path, url: str) -> None:
+    (folder / "password").write_text("demo\n")
+    (folder / "password").chmod(0o600)
+    system = {"THULIUM_URL": url, "THULIUM_USER": "demo", "THULIUM_PASSWORD_FILE": str(folder / "password")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("THULIUM_")} | system
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_shell_example_works(url: str, tmp_path: Path) -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert len(lines) >= 5
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == "thulium-frames"
+        run([sys.executable, "-m", "thulium_frames", *arguments], tmp_path, url)
+
+
+def test_every_python_example_works(url: str, tmp_path: Path) -> None:
+    program = "".join(blocks("python"))
+    own_system = 'Thulium("https://acme.thulium.com", user="api_user", password="…")'
+    assert own_system in program
+    run([sys.executable, "-c", program.replace(own_system, "Thulium()")], tmp_path, url)
+
+
+def test_the_two_commands_are_those_of_the_continuous_check() -> None:
+    demo, tests = blocks("")[:2]
+    assert demo == ("python3 -m venv .venv && .venv/bin/pip install '.[demo]' && .venv/bin/thulium-frames demo lake\n")
+    assert tests == ".venv/bin/pip install '.[test]' && .venv/bin/pytest\n"
+    assert "README.md" in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_each_command_is_described(name: str) -> None:
+    assert f"thulium-frames {name}" in README or f"`{name}`" in README
+
+
+@pytest.mark.parametrize("option", sorted({o for c in cli.commands.values() for p in c.params for o in p.opts}))
+def test_each_setting_of_a_system_is_in_the_table(option: str) -> None:
+    system = {"--url", "--user", "--password-file", "--netrc", "--allow-http", "--workers", "--debug"}
+    assert option not in system or f"| `{option}` |" in README
+
+
+def test_the_columns_are_all_there_in_order_with_their_types() -> None:
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ([\w\[\], <>:]+) \|", README, flags=re.MULTILINE)
+    told = [(name, kind) for names, kind in rows for name in re.findall(r"`(\w+)`", names)]
+    types = [str(field.type).replace("list<item: string>", "list<string>").replace("tz=UTC", "UTC") for field in SCHEMA]
+    assert told == list(zip(SCHEMA.names, types, strict=True))
+
+
+def test_each_module_stands_in_the_map() -> None:
+    modules = {path.name for path in (ROOT / "thulium_frames").glob("[a-z]*.py")}
+    assert {name for name in modules if f"`{name}`" not in README} == set()
+
+
+def test_links_lead_to_files_that_are_there() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
