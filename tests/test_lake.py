@@ -290,10 +290,10 @@ def test_a_foreign_parquet_file_is_named(lake: Lake) -> None:
 def test_an_unreadable_day_stops_the_update_and_says_how_to_mend_it(lake: Lake, thulium: Thulium) -> None:
     file_of(lake, FIRST).write_bytes(b"")
     calls = thulium.connections(date_from=FIRST, date_to=LAST)
-    with pytest.raises(LakeDamagedError, match="--from 2024-10-23 --to 2024-10-23 --refresh"):
+    with pytest.raises(LakeDamagedError, match="--repair"):
         calls.write_parquet(lake.path)
     assert list(lake.status().damaged) == [FIRST]
-    Lake(lake.path).update(thulium.connections(date_from=FIRST, date_to=FIRST), refresh=True)
+    assert lake.update(calls, repair=True).days_written == [FIRST]
     assert lake.verify().is_clean
 
 

@@ -69,7 +69,7 @@ class Thulium:
         self.client = Client(self._settings, workers=workers, retries=retries)
 
     def __repr__(self) -> str:
-        return f"Thulium({self.url!r}, user={self._settings.user!r})"
+        return f"Thulium({self.url!r}, user={self.user!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -80,6 +80,15 @@ class Thulium:
     @property
     def url(self) -> str:
         return self._settings.url
+
+    @property
+    def user(self) -> str:
+        return self._settings.user
+
+    @property
+    def password_source(self) -> str:
+        """Where the password came from, in words."""
+        return self._settings.password_source
 
     @property
     def system(self) -> str:

@@ -1,5 +1,6 @@
 """One day's Parquet file: how it is written, what its footer says, and how its damage is found."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -19,6 +20,9 @@ from thulium_frames.schema import ROW_ORDER, SCHEMA, SCHEMA_VERSION
 _PARTITION = "call_date="
 _FILE_NAME = "connections.parquet"
 _FOOTER_KEY = "thulium_frames"
+_SEAL_KEY = "thulium_frames_seal"
+_SEAL_MARK = "sha256:"
+_OPEN_SEAL = _SEAL_MARK + "0" * 64
 _ROW_GROUP_ROWS = 100_000
 _SORTED_BY = [pq.SortingColumn(SCHEMA.get_field_index(name), nulls_first=True) for name in ROW_ORDER[:2]]
 
@@ -74,11 +78,9 @@ def write_day(folder: Path, day: date, batches: Iterable[pa.RecordBatch], read_a
     make_folder(folder)
     try:
         with replacing(folder / _FILE_NAME) as staged:
-            rows = _write(staged, day, batches, read_at)
-            written = read_facts(staged)
-            if written.rows != rows:
-                raise LakeDamagedError(f"{staged} holds {written.rows} rows of the {rows} written: check the disk")
-        return written
+            _write(staged, day, batches, read_at)
+            _seal(staged)
+            return read_facts(staged)
     except BaseException:
         if is_new:
             with suppress(OSError):
@@ -86,7 +88,7 @@ def write_day(folder: Path, day: date, batches: Iterable[pa.RecordBatch], read_a
         raise
 
 
-def _write(path: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> int:
+def _write(path: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> None:
     rows = 0
     with pq.ParquetWriter(
         path,
@@ -100,8 +102,27 @@ def _write(path: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: da
             writer.write_table(group)
             rows += group.num_rows
         facts = {"day": day.isoformat(), "rows": rows, "read_at": read_at.isoformat(), "schema": SCHEMA_VERSION}
-        writer.add_key_value_metadata({_FOOTER_KEY: json.dumps(facts)})
-    return rows
+        writer.add_key_value_metadata({_FOOTER_KEY: json.dumps(facts), _SEAL_KEY: _OPEN_SEAL})
+
+
+def _seal(path: Path) -> None:
+    """Write the file's digest into its footer, over the zeros that stand there for it."""
+    content = path.read_bytes()
+    if content.count(_OPEN_SEAL.encode()) != 1:
+        raise LakeDamagedError(f"{path} does not hold what was written: check the disk")
+    with path.open("r+b") as file:
+        file.seek(content.index(_OPEN_SEAL.encode()))
+        file.write(_digest(content).encode())
+
+
+def _digest(content: bytes) -> str:
+    return _SEAL_MARK + hashlib.sha256(content).hexdigest()
+
+
+def _is_sealed(path: Path, seal: bytes) -> bool:
+    """Whether the file is, to the bit, what was sealed."""
+    content = path.read_bytes()
+    return content.count(seal) == 1 and _digest(content.replace(seal, _OPEN_SEAL.encode())).encode() == seal
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -138,11 +159,17 @@ def damage_of(path: Path, day: date) -> str | None:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if not file.schema_arrow.equals(SCHEMA):
                 return "its columns are not those of the schema"
-            return _misplaced(file, day)
+            return _misplaced(file, day) or _broken_seal(path, file)
     except LakeDamagedError as error:
         return str(error)
     except (pa.ArrowException, OSError, ValueError) as error:
         return _first_line(error)
+
+
+def _broken_seal(path: Path, file: pq.ParquetFile) -> str | None:
+    """Page checksums leave the footer out; the seal does not."""
+    seal = file.metadata.metadata.get(_SEAL_KEY.encode(), b"")
+    return None if _is_sealed(path, seal) else "it is not, to the bit, what was written"
 
 
 def _misplaced(file: pq.ParquetFile, day: date) -> str | None:

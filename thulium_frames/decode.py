@@ -3,6 +3,7 @@
 A page that is as documented is decoded straight into typed structs; any other is read record by record (`rescue`).
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -15,7 +16,7 @@ from msgspec import Meta, Raw, Struct
 
 from thulium_frames.call import Call, Rating
 from thulium_frames.errors import ForeignAnswerError, UnreadableAnswerError
-from thulium_frames.rescue import rescued_call
+from thulium_frames.rescue import is_date, rescued_call
 from thulium_frames.schema import ROW_ORDER, SCHEMA
 
 
@@ -33,11 +34,15 @@ class _StrictPage(Struct):
 
 
 class _LoosePage(Struct):
-    count: int | str | None
+    count: Raw
     result: list[dict[str, Raw]]
 
 
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_COUNT = re.compile(r'"?([0-9]{1,18})"?')
+_SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 _strict = msgspec.json.Decoder(_StrictPage)
 _loose = msgspec.json.Decoder(_LoosePage)
 
@@ -50,30 +55,35 @@ def read_page(body: bytes) -> Page:
     """
     try:
         page = _strict.decode(body)
-        return Page(page.count, page.result)
+        if all(is_date(call.date or "") for call in page.result):
+            return Page(page.count, page.result)
     except _UNDECODABLE:
-        return _read_tolerantly(body)
+        pass
+    return _read_tolerantly(body)
 
 
 def _read_tolerantly(body: bytes) -> Page:
     try:
-        page = _loose.decode(body)
+        page = _decode_loosely(body)
         calls = [rescued_call(row) for row in page.result]
     except _UNDECODABLE:
         raise _refusal(body) from None
-    return Page(_count(page.count, calls), calls)
+    return Page(_count(bytes(page.count).decode(), calls), calls)
 
 
-def _count(count: int | str | None, calls: Sequence[Call]) -> int:
-    if count in ("", None) and not calls:
-        return 0
+def _decode_loosely(body: bytes) -> _LoosePage:
     try:
-        number = int(count)  # type: ignore[arg-type]  # None is refused below
-    except (TypeError, ValueError):
-        number = -1
-    if number < 0:
+        return _loose.decode(body)
+    except msgspec.DecodeError:  # half a surrogate pair is JSON but no text: let it stand as it is written
+        return _loose.decode(_SURROGATES.sub(lambda found: b"\\" * bool(found["half"]) + found[0], body))
+
+
+def _count(text: str, calls: Sequence[Call]) -> int:
+    if text in ('""', "null") and not calls:
+        return 0
+    if not (number := _COUNT.fullmatch(text)):
         raise ForeignAnswerError("the answer's count is not a number of calls")
-    return number
+    return int(number[1])
 
 
 def _refusal(body: bytes) -> Exception:
@@ -82,7 +92,8 @@ def _refusal(body: bytes) -> Exception:
     except _UNDECODABLE:
         return UnreadableAnswerError(f"the answer is not JSON but {_outline(body)}")
     if isinstance(content, dict):
-        shape = f"an object with {', '.join(sorted(content)[:5]) or 'nothing in it'}"
+        names = [name if name.isidentifier() else "…" for name in sorted(content)[:5]]
+        shape = f"an object with {', '.join(names) or 'nothing in it'}"
     else:
         shape = {list: "a list", str: "text", type(None): "null"}.get(type(content), "a single value")
     return ForeignAnswerError(f"the answer is not a page of calls (count, result) but {shape[:120]}")
@@ -100,7 +111,6 @@ def _outline(body: bytes) -> str:
 _FIELDS = (*Call.__struct_fields__, "rescued_data")
 _row: Callable[[Call], tuple[Any, ...]] = attrgetter(*_FIELDS)
 _TEXT_COLUMNS = [field.name for field in SCHEMA if field.type == pa.string()]
-_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-5][0-9])?$"
 _ID_EPOCH = r"(?:^|-)([0-9]{9,11})\.[0-9]+$"
 _MINUTE = pl.duration(minutes=1)
 _DAY = pl.duration(days=1)
@@ -114,8 +124,6 @@ def to_batch(calls: Sequence[Call], time_zone: str) -> pa.RecordBatch:
     columns: Iterable[Sequence[Any]] = zip(*map(_row, calls), strict=True) if calls else [()] * len(_FIELDS)
     frame = pl.DataFrame([_series(name, values) for name, values in zip(_FIELDS, columns, strict=True)])
     frame = frame.with_columns(pl.col(_TEXT_COLUMNS).replace("", None), _date())
-    if frame["date"].null_count():
-        frame = frame.with_columns(_with_rescued_dates(calls, frame["date"]))
     frame = frame.with_columns(_date_utc(time_zone)).select(SCHEMA.names).sort(ROW_ORDER)
     table = frame.to_arrow().cast(SCHEMA)
     return pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=SCHEMA)
@@ -147,16 +155,7 @@ def _ratings(ratings: Sequence[Rating]) -> pl.Series:
 def _date() -> pl.Expr:
     text = pl.col("date")
     in_seconds = pl.when(text.str.len_bytes() == 16).then(text + ":00").otherwise(text)
-    is_date = text.str.contains(_DATE)
-    return pl.when(is_date).then(in_seconds.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False))
-
-
-def _with_rescued_dates(calls: Sequence[Call], dates: pl.Series) -> pl.Series:
-    rescued = [
-        msgspec.json.encode({"date": call.date}).decode() if date is None and call.date else call.rescued_data
-        for call, date in zip(calls, dates, strict=True)
-    ]
-    return pl.Series("rescued_data", rescued, pl.String)
+    return in_seconds.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us")
 
 
 def _date_utc(time_zone: str) -> pl.Expr:

@@ -67,7 +67,7 @@ class Filters:
         if self.date_to is None:
             return END
         moment, unit = _moment("date_to", self.date_to)
-        return moment + unit
+        return moment + unit if moment < END else END
 
     @property
     def last_minute(self) -> datetime:
@@ -100,10 +100,10 @@ class Filters:
         Whether the API's `date_to` is inclusive is not documented, so `end` itself is asked for too: the answer may
         hold more than the window, never less.
         """
-        dates = [] if start == BEGINNING else [("date_from", f"{start:%Y-%m-%d %H:%M}")]
+        dates = [] if start == BEGINNING else [("date_from", _minute(start))]
         if end != END:
-            whole_minute = end if end == end.replace(second=0, microsecond=0) else end + timedelta(minutes=1)
-            dates.append(("date_to", f"{whole_minute:%Y-%m-%d %H:%M}"))
+            is_whole = end == end.replace(second=0, microsecond=0)
+            dates.append(("date_to", _minute(end if is_whole else end + timedelta(minutes=1))))
         values = [(name, str(value)) for name, value in self.without_dates().items() if name != "tags"]
         return [
             ("limit", str(limit)),
@@ -116,9 +116,13 @@ class Filters:
         ]
 
 
+def _minute(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="minutes")
+
+
 def _check_text(name: str, value: object) -> None:
-    if value is not None and (not isinstance(value, str) or not value.strip()):
-        raise FilterError(f"{name} is text that is not empty, not {value!r}")
+    if value is not None and (not isinstance(value, str) or not value.strip() or not value.isprintable()):
+        raise FilterError(f"{name} is printable text that is not empty, not {value!r}")
 
 
 def _checked_number(name: str, value: SupportsIndex | None) -> int | None:
@@ -133,6 +137,8 @@ def _checked_tags(tags: Sequence[str] | None) -> tuple[str, ...]:
     if isinstance(tags, str):
         raise FilterError(f"tags is a list: write [{tags!r}]")
     for tag in tags or ():
+        if tag is None:
+            raise FilterError("tags holds None, which is no text")
         _check_text("each of the tags", tag)
     return tuple(tags or ())
 

@@ -72,11 +72,17 @@ class Lake:
         return f"Lake({str(self.path)!r})"
 
     def update(
-        self, calls: Source, refresh: bool = False, *, on_progress: Callable[[Update], object] = lambda _: None
+        self,
+        calls: Source,
+        refresh: bool = False,
+        *,
+        repair: bool = False,
+        on_progress: Callable[[Update], object] = lambda _: None,
     ) -> Update:
-        """Read the days of `calls` that are missing or not settled, or with `refresh` all of them.
+        """Read the days of `calls` that are missing or not settled.
 
-        A day is put in place once it is whole. After an error or an interruption the days before stay, and the next
+        With `repair` the days that are there are verified first and damaged ones read again; with `refresh` all are. A
+        day is put in place once it is whole. After an error or an interruption the days before stay, and the next
         update continues. Without a first day it is the lake's own, or that of the first call; without a last day it is
         today. `on_progress` hears of every window read and every day written.
 
@@ -86,7 +92,14 @@ class Lake:
         first, last = calls.days
         with _as_lake_errors(self.path), writing(self.path):
             check_in(self.path, calls.origin)
-            run = Run(self.path, calls, settling=self.settling, refresh=refresh, on_progress=on_progress)
+            run = Run(
+                self.path,
+                calls,
+                settling=self.settling,
+                refresh=refresh,
+                repair=repair,
+                on_progress=on_progress,
+            )
             run.read(first, last)
         return run.update
 

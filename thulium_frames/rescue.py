@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -57,31 +58,36 @@ def _read_text(text: str) -> tuple[str | None, bool]:
 def _read_number(text: str) -> tuple[int | None, bool]:
     if text in _EMPTY:
         return None, True
-    if text[0] == '"':
-        digits = text[1:-1]
-        number = int(digits) if _INTEGER.fullmatch(digits) else None
-    else:
-        number = _whole(text) if text[0] in _NUMBER_STARTS else None
+    number = _written(_text.decode(text)) if text[0] == '"' else _whole(text) if text[0] in _NUMBER_STARTS else None
     fits = number is not None and INT64_MIN <= number <= INT64_MAX
     return (number if fits else None), fits
 
 
+def _written(text: str) -> int | None:
+    return int(text) if _INTEGER.fullmatch(text) else None
+
+
 def _whole(text: str) -> int | None:
-    number = Decimal(text)
-    if number.is_finite() and number.adjusted() < 20 and number == number.to_integral_value():
-        return int(number)
-    return None
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        return None
+    if not number:
+        return 0
+    return int(number) if number.adjusted() < 20 and number == number.to_integral_value() else None
 
 
 def _read_date(text: str) -> tuple[str | None, bool]:
     if text in _EMPTY:
         return None, True
-    value = text[1:-1]
-    fits = text[0] == '"' and _is_date(value)
+    value = _text.decode(text) if text[0] == '"' else ""
+    fits = is_date(value)
     return (value if fits else None), fits
 
 
-def _is_date(text: str) -> bool:
+@lru_cache(maxsize=10_000)
+def is_date(text: str) -> bool:
+    """Whether it is a moment in the calendar, written as the API writes it, with or without seconds."""
     try:
         return bool(_DATE.fullmatch(text) and datetime.fromisoformat(text))
     except ValueError:
@@ -89,10 +95,10 @@ def _is_date(text: str) -> bool:
 
 
 def _read_rating(text: str) -> tuple[Rating | None, bool]:
-    if text in _EMPTY or text.replace(" ", "") == "[]":
+    if text in _EMPTY:
         return None, True
     if text[0] != "{":
-        return None, False
+        return None, text[0] == "[" and not _array.decode(text)
     parts = {name: bytes(raw).decode() for name, raw in _object.decode(text).items()}
     kind, kind_fits = _read_text(parts.pop("type", "null"))
     rate, rate_fits = _read_text(parts.pop("rate", "null"))

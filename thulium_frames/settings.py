@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from thulium_frames.errors import SettingsError
 
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
+_PATH = re.compile(r"[\w./~%-]*")
 _SYSTEM_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 
 
@@ -42,6 +44,8 @@ class Settings:
     url: str
     user: str
     password: Secret
+    password_source: str
+    """Where the password came from, in words."""
 
     @property
     def is_loopback(self) -> bool:
@@ -68,25 +72,47 @@ def resolve(
 
     Raises SettingsError when something is missing or unsafe; no message shows a credential.
     """
-    parts = _parse_url(url or os.environ.get("THULIUM_URL") or "")
+    parts = _parse_url(url or _env("URL"))
     _refuse_plain_http(parts, allow_http)
     address = _address(parts)
-    user = user or os.environ.get("THULIUM_USER") or unquote(parts.username or "")
+    user = user or _env("USER") or unquote(parts.username or "")
     if use_netrc and not user:
         user = _from_netrc(parts)[0]
     if not user:
         raise SettingsError("no API user: give --user or THULIUM_USER (Python: Thulium(user=…))")
-    secret = _password(password, password_file, lambda: _from_netrc(parts)[1] if use_netrc else None)
-    secret = secret or unquote(parts.password or "") or (ask(f"Password of {user} at {address}") if ask else None)
-    if not secret:
-        raise SettingsError(
-            "no password: give --password-file PATH (- is stdin), THULIUM_PASSWORD_FILE or THULIUM_PASSWORD "
-            "(Python: Thulium(password=…))"
-        )
-    return Settings(address, user, Secret(secret))
+    sources: list[tuple[str, Callable[[], str | None]]] = [
+        ("the argument", lambda: password),
+        ("the password file", lambda: _read_password(password_file) if password_file else None),
+        ("THULIUM_PASSWORD_FILE", lambda: _read_password(path) if (path := _env("PASSWORD_FILE")) else None),
+        ("THULIUM_PASSWORD", lambda: _env("PASSWORD")),
+        ("netrc", lambda: dict([_from_netrc(parts)]).get(user) if use_netrc else None),
+        ("the URL", lambda: unquote(parts.password or "")),
+        ("the prompt", lambda: ask(f"Password of {user} at {address}") if ask else None),
+    ]
+    for source, read in sources:
+        if secret := read():
+            _check_utf8("user", user)
+            _check_utf8("password", secret)
+            return Settings(address, user, Secret(secret), source)
+    raise SettingsError(
+        "no password: give --password-file PATH (- is stdin), THULIUM_PASSWORD_FILE or THULIUM_PASSWORD "
+        "(Python: Thulium(password=…))"
+    )
+
+
+def _check_utf8(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise SettingsError(f"the {name} is not UTF-8 text") from None
+
+
+def _env(name: str) -> str:
+    return os.environ.get(f"THULIUM_{name}", "")
 
 
 def _parse_url(text: str) -> SplitResult:
+    text = text.strip()
     if not text:
         raise SettingsError("no system: give --url or THULIUM_URL, like https://acme.thulium.com or just acme")
     if _SYSTEM_NAME.fullmatch(text):
@@ -98,14 +124,16 @@ def _parse_url(text: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         raise SettingsError("the URL cannot be read: write it like https://acme.thulium.com") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    is_host = _is_address(parts.hostname or "") or _HOST.fullmatch(parts.hostname or "")
+    is_path = _PATH.fullmatch(parts.path)
+    if parts.scheme not in ("http", "https") or not is_host or not is_path or parts.query or parts.fragment:
         raise SettingsError("the URL is not one of a system: write it like https://acme.thulium.com")
     return parts
 
 
 def _address(parts: SplitResult) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    port = f":{parts.port}" if parts.port else ""
+    port = f":{parts.port}" if parts.port not in (None, {"http": 80, "https": 443}[parts.scheme]) else ""
     path = parts.path.rstrip("/").removesuffix("/api").rstrip("/")
     return f"{parts.scheme}://{host}{port}{path}"
 
@@ -118,20 +146,14 @@ def _refuse_plain_http(parts: SplitResult, allow_http: bool) -> None:
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return bool(ipaddress.ip_address(host))
     except ValueError:
         return False
-
-
-def _password(given: str | None, path: str | None, from_netrc: Callable[[], str | None]) -> str | None:
-    if given:
-        return given
-    if path := path or os.environ.get("THULIUM_PASSWORD_FILE"):
-        return _read_password(path)
-    return os.environ.get("THULIUM_PASSWORD") or from_netrc()
 
 
 def _read_password(path: str) -> str:
@@ -161,6 +183,8 @@ def _from_netrc(parts: SplitResult) -> tuple[str, str | None]:
         entry = netrc.netrc(path).authenticators(parts.hostname or "")
     except FileNotFoundError as error:
         raise SettingsError("--netrc was asked for, but there is no netrc file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the netrc file cannot be read: {type(error).__name__}") from None
     except netrc.NetrcParseError as error:
         raise SettingsError(f"the netrc file cannot be read: line {error.lineno} is not as expected") from None
     return (entry[0] or "", entry[2]) if entry else ("", None)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from thulium_frames.dayfile import day_file, day_folder, day_folders, days_in, read_facts, write_day
+from thulium_frames.dayfile import damage_of, day_file, day_folder, day_folders, days_in, read_facts, write_day
 from thulium_frames.durable import remove_leftovers
 from thulium_frames.errors import LakeDamagedError
 from thulium_frames.fetch import Piece
@@ -55,13 +55,21 @@ class Run:
     """One update of a lake that is held for writing."""
 
     def __init__(
-        self, lake: Path, calls: Source, *, settling: timedelta, refresh: bool, on_progress: Callable[[Update], object]
+        self,
+        lake: Path,
+        calls: Source,
+        *,
+        settling: timedelta,
+        refresh: bool,
+        repair: bool,
+        on_progress: Callable[[Update], object],
     ) -> None:
         self.update = Update()
         self._lake = lake
         self._calls = calls
         self._settling = settling
         self._refresh = refresh
+        self._repair = repair
         self._on_progress = on_progress
         self._now = datetime.now(UTC)
         self._zone = calls.origin["time_zone"]
@@ -76,7 +84,7 @@ class Run:
             self._read_stretch(None, last)
             return
         days = [day for day in there if first <= day <= last]
-        self.update.days_skipped = [] if self._refresh else [day for day in days if self._is_settled(day)]
+        self.update.days_skipped = [] if self._refresh else [day for day in days if self._may_stay(day)]
         wanted = sorted(set(each_day(first, last)) - set(self.update.days_skipped))
         for stretch in _stretches(wanted):
             self._read_stretch(stretch[0], stretch[-1])
@@ -89,14 +97,15 @@ class Run:
             with suppress(OSError):
                 folder.rmdir()  # works on an empty one only
 
-    def _is_settled(self, day: date) -> bool:
+    def _may_stay(self, day: date) -> bool:
         path = day_file(self._lake, day)
+        if self._repair and damage_of(path, day) is not None:
+            return False
         try:
             return read_facts(path).has_settled(self._zone, self._settling, self._now)
         except LakeDamagedError as error:
             raise LakeDamagedError(
-                f"{path} is damaged: {error}.\n"
-                f"Read this day again: thulium-frames export {self._lake} --from {day} --to {day} --refresh"
+                f"{path} is damaged: {error}.\nRead its day again: thulium-frames export {self._lake} --repair"
             ) from error
 
     def _read_stretch(self, first: date | None, last: date) -> None:

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import click
 
+from thulium_frames.cli.doctor import doctor
 from thulium_frames.cli.lakes import export, status, verify
 from thulium_frames.cli.options import HELP, debug_option
 from thulium_frames.cli.playground import demo, serve
@@ -41,7 +42,7 @@ def cli() -> None:
     """
 
 
-for _command in (export, fetch, status, verify, demo, serve):
+for _command in (export, fetch, status, verify, demo, serve, doctor):
     cli.add_command(_command)
 
 

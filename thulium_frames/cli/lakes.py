@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 @click.argument("lake", type=click.Path(path_type=Path, file_okay=False))
 @calls_options
 @click.option("--refresh", is_flag=True, help="Read every day again, settled ones too.")
+@click.option("--repair", is_flag=True, help="Verify the days that are there, and read damaged ones again.")
 @json_option
-def export(lake: Path, calls: Connections, refresh: bool, as_json: bool) -> None:
+def export(lake: Path, calls: Connections, refresh: bool, repair: bool, as_json: bool) -> None:
     """Bring the Parquet lake LAKE up to date: one file a day.
 
     Days that are there and settled cost no request, so the same command every night keeps a lake current, and after an
@@ -35,7 +36,7 @@ def export(lake: Path, calls: Connections, refresh: bool, as_json: bool) -> None
       thulium-frames export lake --url acme --user api_user --from 2024-07-01
     """
     began = time.monotonic()
-    update = _update(lake, calls, refresh)
+    update = _update(lake, calls, refresh=refresh, repair=repair)
     seconds, requests = time.monotonic() - began, calls.thulium.requests
     if as_json:
         print_json(
@@ -55,7 +56,7 @@ def export(lake: Path, calls: Connections, refresh: bool, as_json: bool) -> None
         )
 
 
-def _update(lake: Path, calls: Connections, refresh: bool) -> Update:
+def _update(lake: Path, calls: Connections, **how: bool) -> Update:
     """Update with a progress bar; when it is cut short, say what is done."""
     from thulium_frames.cli.screen import progress  # the terminal library loads slowly
 
@@ -67,7 +68,7 @@ def _update(lake: Path, calls: Connections, refresh: bool) -> Update:
                 done[:] = [update]
                 show(update.received, update.expected)
 
-            return thulium_frames.Lake(lake).update(calls, refresh, on_progress=heard)
+            return thulium_frames.Lake(lake).update(calls, **how, on_progress=heard)
     except Exception:
         raise
     except BaseException:
@@ -157,7 +158,7 @@ def verify(lake: Path, as_json: bool) -> None:
     else:
         click.echo(f"{lake}: {_days(found.days)}, {found.rows:,} calls; {'no damage' if found.is_clean else 'damage'}")
         for day, damage in found.damaged.items():
-            click.echo(f"{day}: {damage}. Read it again: export {lake} --from {day} --to {day} --refresh")
+            click.echo(f"{day}: {damage}. Read it again with thulium-frames export {lake} --repair")
         for path in found.strangers:
             click.echo(f"{path}: not a file of this lake, but readers would take it for one. Move it away")
     if not found.is_clean:

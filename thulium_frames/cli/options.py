@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -65,19 +65,33 @@ _FILTER_NAMES = (
 _SYSTEM_NAMES = ("url", "user", "password_file", "netrc", "allow_http", "workers")
 
 
-def calls_options(command: _Command) -> _Command:
-    """Give a command the options of a system and of its filters; it gets the `Connections` they describe."""
+def system_options(command: _Command) -> _Command:
+    """Give a command the options of a system; it gets the `Thulium` they describe."""
 
     @wraps(command)
-    def with_calls(**given: Any) -> Any:
+    def with_system(**given: Any) -> Any:
         system = {name: given.pop(name) for name in _SYSTEM_NAMES}
-        filters = {name: given.pop(name) for name in _FILTER_NAMES}
         with thulium_frames.Thulium(**system, ask=_prompt if sys.stdin.isatty() else None) as thulium:
-            return command(calls=thulium.connections(**filters), **given)
+            return command(thulium=thulium, **given)
 
-    for option in reversed([*_FILTERS, *_SYSTEM]):
-        with_calls = option(with_calls)
-    return debug_option(with_calls)
+    return debug_option(_with_options(with_system, _SYSTEM))
+
+
+def calls_options(command: _Command) -> _Command:
+    """Give a command the options of a system and of filters; it gets the `Connections` they describe."""
+
+    @wraps(command)
+    def with_calls(thulium: thulium_frames.Thulium, **given: Any) -> Any:
+        filters = {name: given.pop(name) for name in _FILTER_NAMES}
+        return command(calls=thulium.connections(**filters), **given)
+
+    return _with_options(system_options(with_calls), _FILTERS)
+
+
+def _with_options(command: _Command, options: Sequence[Callable[[_Command], _Command]]) -> _Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def _prompt(text: str) -> str:

@@ -1,0 +1,538 @@
+"""The window tree is driven without threads, against a model of the server that shares nothing with it."""
+
+import math
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thulium_frames.call import Call
+from thulium_frames.decode import Page
+from thulium_frames.errors import UnprovenWindowError
+from thulium_frames.tree import Reading, Span, Tree, WindowRead
+from thulium_frames.windows import Window
+
+START = datetime(2024, 7, 1)
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+ROOT = Window(START, START + 2 * DAY)
+SMALL = Reading(page_rows=5, window_rows=20, ahead_rows=40)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A call record of the model. `number` is what tells it from others, a rating is edited afterwards."""
+
+    date: datetime
+    number: int
+    connection_id: str = "1"
+    rating: str | None = None
+
+    @property
+    def call(self) -> Call:
+        written = f"{self.date:%Y-%m-%d %H:%M:%S}"
+        return Call(date=written, connection_id=self.connection_id, src=str(self.number), tags=[self.rating or "none"])
+
+
+Order = Callable[[list[Row]], list[Row]]
+
+
+def oldest_first(rows: list[Row]) -> list[Row]:
+    return rows
+
+
+def newest_first(rows: list[Row]) -> list[Row]:
+    return rows[::-1]
+
+
+def random_ties(random: Random) -> Order:
+    """By minute, and within it in another order for each request."""
+    return lambda rows: sorted(rows, key=lambda row: (row.date.replace(second=0), random.random()))
+
+
+class Server:
+    """Answers rows from `date_from` to `date_to`, that minute included or not; `before_answer` may change its rows."""
+
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        order: Order = oldest_first,
+        *,
+        most_a_page: int = 100,
+        includes_end: bool = True,
+        before_answer: "Callable[[Server], None]" = lambda _: None,
+    ) -> None:
+        self.rows = sorted(rows, key=lambda row: (row.date, row.number))
+        self.order = order
+        self.most_a_page = most_a_page
+        self.includes_end = includes_end
+        self.before_answer = before_answer
+        self.requests = 0
+        #: What there was to be read at each request.
+        self.snapshots: list[list[Row]] = []
+
+    def within(self, start: datetime, end: datetime) -> list[Row]:
+        first, last = (bisect_left(self.rows, moment, key=lambda row: row.date) for moment in (start, end))
+        return self.rows[first:last]
+
+    def answer(self, window: Window, span: Span) -> Page:
+        self.before_answer(self)
+        self.requests += 1
+        self.snapshots.append(self.rows)
+        found = self.within(window.start, window.end + MINUTE if self.includes_end else window.end)
+        page = self.order(found)[span.offset : span.offset + min(span.limit, self.most_a_page)]
+        return Page(len(found), [row.call for row in page])
+
+    @property
+    def crowd(self) -> int:
+        """The most rows that two minutes in a row hold: no window can be made to have fewer."""
+        minutes = Counter(row.date.replace(second=0) for row in self.rows)
+        return max((rows + minutes[minute + MINUTE] for minute, rows in list(minutes.items())), default=0)
+
+
+@dataclass
+class Outcome:
+    windows: list[Window] = field(default_factory=list)
+    calls: list[list[Call]] = field(default_factory=list)
+    error: UnprovenWindowError | None = None
+
+    @property
+    def numbers(self) -> list[str | None]:
+        return sorted(call.src or "" for calls in self.calls for call in calls)
+
+
+Choose = Callable[[int], int]
+
+
+def in_turn(_: int) -> int:
+    return 0
+
+
+def drive(
+    server: Server, root: Window, reading: Reading, *, workers: int = 1, choose: Choose = in_turn, most: int = 5_000
+) -> Outcome:
+    """Read a window as the workers do, one step at a time: `choose` says which of the answers arrives next.
+
+    Checks on the way that nothing is asked for behind a full look-ahead, and that there is an end.
+    """
+    tree, outcome = Tree(root, reading), Outcome()
+    under_way: list[tuple[WindowRead, Span]] = []
+    proven: dict[WindowRead, list[Call]] = {}
+    while tree.head() is not None:
+        while len(under_way) < workers and (task := tree.next_request()) is not None:
+            assert 1 <= task[1].limit <= reading.page_rows
+            if task[1].offset == 0:
+                waiting = sum(len(calls) for read, calls in proven.items() if read.window < task[0].window)
+                assert waiting < reading.ahead_rows
+            under_way.append(task)
+        assert under_way, "nothing is under way, and nothing is asked for"
+        read, span = under_way.pop(choose(len(under_way)))
+        try:
+            calls = tree.receive(read, span, server.answer(read.window, span))
+        except UnprovenWindowError as error:
+            outcome.error = error
+            return outcome
+        if calls is not None:
+            assert read not in proven
+            proven[read] = list(calls)
+        assert server.requests < most, "there is no end"
+        assert sum(map(len, proven.values())) <= reading.ahead_rows + workers * max(reading.window_rows, server.crowd)
+        while (head := tree.head()) is not None and head in proven:
+            outcome.windows.append(head.window)
+            outcome.calls.append(within(head.window, proven.pop(head)))
+            tree.drop_head()
+    return outcome
+
+
+def within(window: Window, calls: Iterable[Call]) -> list[Call]:
+    start, end = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (window.start, window.end))
+    return [call for call in calls if start <= (call.date or "") < end]
+
+
+def told(rows: Iterable[Row]) -> list[str]:
+    return sorted(str(row.number) for row in rows)
+
+
+def assert_covered(outcome: Outcome, root: Window) -> None:
+    assert outcome.error is None
+    assert outcome.windows[0].start == root.start
+    assert outcome.windows[-1].end == root.end
+    assert [window.end for window in outcome.windows[:-1]] == [window.start for window in outcome.windows[1:]]
+
+
+def spread(rows: int, root: Window) -> list[Row]:
+    step = (root.end - root.start) / rows
+    return [Row((root.start + number * step).replace(microsecond=0), number) for number in range(rows)]
+
+
+def crowd(rows: int, minute: datetime = START + 600 * MINUTE) -> list[Row]:
+    return [Row(minute + number % 60 * SECOND, number) for number in range(rows)]
+
+
+# --- whatever the server does, and in whatever order its answers arrive
+
+READINGS = st.builds(
+    Reading,
+    page_rows=st.integers(1, 6),
+    window_rows=st.integers(1, 15),
+    ahead_rows=st.integers(1, 40),
+    fruitless_reads=st.just(60),
+)
+MOMENTS = st.one_of(
+    st.integers(0, 2 * 24 * 60 - 1).map(lambda minute: START + minute * MINUTE),
+    st.sampled_from([0, 1, 719, 1439, 1440, 2879]).map(lambda minute: START + minute * MINUTE),
+)
+ROWS = st.lists(
+    st.tuples(MOMENTS, st.integers(0, 59), st.sampled_from(["1.1", "1.2", "2.1"])),
+    max_size=30,
+).map(
+    lambda drawn: [
+        Row(minute + second * SECOND, number, connection_id)
+        for number, (minute, second, connection_id) in enumerate(drawn)
+    ]
+)
+ORDERS = st.one_of(
+    st.sampled_from([oldest_first, newest_first]),
+    st.integers(0, 2**32).map(lambda seed: random_ties(Random(seed))),
+)
+CHOICES = st.randoms(use_true_random=False).map(lambda random: random.randrange)
+SERVERS = st.builds(Server, ROWS, ORDERS, most_a_page=st.sampled_from([1, 2, 3, 100]), includes_end=st.booleans())
+
+
+@given(SERVERS, READINGS, st.integers(1, 5), CHOICES)
+@settings(max_examples=300, deadline=None)
+def test_calls_that_stand_still_are_all_read_in_time_order(
+    server: Server, reading: Reading, workers: int, choose: Choose
+) -> None:
+    outcome = drive(server, ROOT, reading, workers=workers, choose=choose)
+    assert_covered(outcome, ROOT)
+    assert outcome.numbers == told(server.rows)
+
+
+@given(ROWS, READINGS, st.sampled_from([oldest_first, newest_first]))
+@settings(deadline=None)
+def test_each_window_holds_its_own_calls(rows: list[Row], reading: Reading, order: Order) -> None:
+    server = Server(rows, order)
+    outcome = drive(server, ROOT, reading)
+    for window, calls in zip(outcome.windows, outcome.calls, strict=True):
+        assert sorted(call.src or "" for call in calls) == told(server.within(window.start, window.end))
+
+
+@dataclass
+class Drift:
+    """Before each answer, the next change of a list: a row more, a row less, or an edited rating."""
+
+    changes: list[tuple[str, int]]
+    done: int = 0
+
+    def __call__(self, server: Server) -> None:
+        if self.done == len(self.changes):
+            return
+        kind, number = self.changes[self.done]
+        self.done += 1
+        rows = list(server.rows)
+        if kind == "added":
+            rows.append(Row(START + number * 7 % 2880 * MINUTE, 1000 + self.done))
+        elif kind == "crowded":
+            rows.append(Row(START + number % 60 * SECOND, 1000 + self.done))
+        elif rows:
+            row = rows.pop(number % len(rows))
+            if kind == "rated":
+                rows.append(replace(row, rating=f"{self.done} stars"))
+        server.rows = sorted(rows, key=lambda row: (row.date, row.number))
+
+
+def drifts(*kinds: str) -> st.SearchStrategy[Drift]:
+    changes = st.tuples(st.sampled_from(["none", *kinds]), st.integers(0, 3000))
+    return st.lists(changes, max_size=60).map(
+        lambda drawn: Drift([change if change[0] != "none" else ("rated", change[1]) for change in drawn])
+    )
+
+
+@given(SERVERS, drifts("added", "crowded") | drifts("removed") | drifts("rated"), READINGS, st.integers(1, 4), CHOICES)
+@settings(max_examples=400, deadline=None)
+def test_calls_that_change_meanwhile_never_make_a_set_that_was_not(
+    server: Server, drift: Drift, reading: Reading, workers: int, choose: Choose
+) -> None:
+    server.before_answer = drift
+    outcome = drive(server, ROOT, reading, workers=workers, choose=choose)
+    for window, calls in zip(outcome.windows, outcome.calls, strict=True):
+        numbers = sorted(call.src or "" for call in calls)
+        assert any(
+            numbers == told(row for row in rows if window.start <= row.date < window.end) for rows in server.snapshots
+        )
+    if outcome.error is None:
+        assert_covered(outcome, ROOT)
+
+
+def test_a_call_that_went_between_two_reads_of_a_crowded_minute_is_not_told() -> None:
+    """The reads tell different counts, so what the first one saw proves nothing of the second."""
+    kept, gone, unseen = crowd(3)
+    reads = [[kept, gone, kept], [kept, kept], [kept, unseen]]
+
+    def disordered(_: list[Row]) -> list[Row]:
+        return reads[
+            min(asked // len(reads[0]), 2) if (asked := server.requests - 1) < 3 else 1 + ((asked - 3) // 2 > 0)
+        ]
+
+    def remove(server: Server) -> None:
+        if server.requests == 3:
+            server.rows = [kept, unseen]
+
+    server = Server([kept, gone, unseen], disordered, includes_end=False, before_answer=remove)
+    minute = Window(kept.date, kept.date + MINUTE)
+    outcome = drive(server, minute, Reading(page_rows=1, window_rows=10, ahead_rows=10))
+    assert outcome.numbers == told([kept, unseen])
+
+
+def test_a_rating_given_meanwhile_does_not_make_two_calls_of_one() -> None:
+    server = Server(crowd(12), random_ties(Random(3)), before_answer=Drift([("rated", n) for n in range(200)]))
+    outcome = drive(server, ROOT, Reading(page_rows=5, window_rows=20, ahead_rows=40, fruitless_reads=60))
+    assert outcome.numbers == told(server.rows)
+
+
+@pytest.mark.parametrize("order", [oldest_first, newest_first])
+def test_an_hour_in_which_calls_come_in_ends_with_all_of_them(order: Order) -> None:
+    server = Server(spread(60, ROOT), order, before_answer=Drift([("added", number * 11) for number in range(40)]))
+    outcome = drive(server, ROOT, replace(SMALL, fruitless_reads=60), workers=3)
+    assert_covered(outcome, ROOT)
+    assert set(outcome.numbers) >= set(told(server.snapshots[0]))
+
+
+# --- equal rows, and rows that share an id
+
+
+def test_equal_rows_of_one_page_are_different_calls() -> None:
+    equal = Row(START, 7)
+    outcome = drive(Server([equal, equal, equal, Row(START + MINUTE, 8)]), ROOT, SMALL)
+    assert outcome.numbers == ["7", "7", "7", "8"]
+
+
+def test_equal_rows_are_all_kept_where_the_windows_are_small_enough() -> None:
+    equal = Row(START + 30 * MINUTE, 7)
+    outcome = drive(Server([*spread(30, ROOT), equal, equal], newest_first), ROOT, SMALL)
+    assert_covered(outcome, ROOT)
+    assert outcome.numbers == sorted([*told(spread(30, ROOT)), "7", "7"])
+
+
+@given(st.lists(st.integers(0, 5), max_size=12), st.integers(1, 4), st.integers(0, 2**32))
+@settings(deadline=None)
+def test_equal_rows_of_a_crowded_minute_are_told_or_the_minute_is_not(numbers: list[int], page: int, seed: int) -> None:
+    server = Server([Row(START, number) for number in numbers], random_ties(Random(seed)))
+    outcome = drive(server, ROOT, Reading(page_rows=page, window_rows=page, ahead_rows=20))
+    if outcome.error is None:
+        assert outcome.numbers == told(server.rows)
+
+
+def test_legs_of_one_call_share_an_id_and_are_all_kept() -> None:
+    legs = [Row(START + number * MINUTE, number, "1719784800.1") for number in range(17)]
+    assert drive(Server(legs), ROOT, SMALL).numbers == told(legs)
+
+
+# --- proof
+
+
+def test_a_window_of_one_page_is_taken_at_one_request() -> None:
+    server = Server(spread(5, ROOT))
+    assert drive(server, ROOT, SMALL).windows == [ROOT]
+    assert server.requests == 1
+
+
+def test_a_window_of_several_pages_that_fit_together_is_taken_whole() -> None:
+    server = Server(spread(18, ROOT))
+    assert drive(server, ROOT, SMALL).windows == [ROOT]
+    assert server.requests == 4
+
+
+def test_a_window_without_calls_is_taken_at_one_request() -> None:
+    server = Server([])
+    outcome = drive(server, ROOT, SMALL)
+    assert (outcome.windows, outcome.calls, server.requests) == ([ROOT], [[]], 1)
+
+
+def test_a_window_that_cannot_prove_itself_is_split() -> None:
+    server = Server(spread(12, ROOT))
+    server.order = lambda rows: [*rows[:5], rows[0], *rows[6:]] if len(rows) == 12 else rows
+    outcome = drive(server, ROOT, SMALL)
+    assert len(outcome.windows) > 1
+    assert outcome.numbers == told(server.rows)
+
+
+def test_a_window_whose_count_changes_between_its_pages_is_read_again() -> None:
+    server = Server(spread(12, ROOT))
+
+    def add(server: Server) -> None:
+        if server.requests == 2:
+            server.rows = sorted([*server.rows, Row(START + MINUTE, 99)], key=lambda row: row.date)
+
+    server.before_answer = add
+    assert drive(server, ROOT, SMALL).numbers == told(server.rows)
+
+
+def test_a_window_with_more_rows_than_are_read_at_once_is_split_before_it_is_read() -> None:
+    server = Server(spread(60, ROOT))
+    outcome = drive(server, ROOT, SMALL)
+    assert all(len(calls) <= SMALL.window_rows for calls in outcome.calls)
+    assert outcome.numbers == told(server.rows)
+
+
+def test_a_page_that_is_shorter_than_asked_is_followed_by_the_rest() -> None:
+    server = Server(spread(18, ROOT), most_a_page=3)
+    assert drive(server, ROOT, SMALL).windows == [ROOT]
+    assert server.requests == 6
+
+
+def test_a_page_that_is_longer_than_asked_is_taken() -> None:
+    server = Server(spread(18, ROOT))
+    server.answer = lambda window, _: Page(18, [row.call for row in server.rows])  # type: ignore[method-assign]
+    assert drive(server, ROOT, SMALL).numbers == told(server.rows)
+
+
+def test_rows_of_the_minute_after_a_window_are_in_the_answer_and_not_in_the_window() -> None:
+    rows = [Row(START + DAY - SECOND, 1), Row(START + DAY, 2), Row(START + DAY + SECOND, 3)]
+    day = Window(START, START + DAY)
+    assert Server(rows).answer(day, Span(0, 100)).count == 3
+    assert drive(Server(rows), day, SMALL).numbers == ["1"]
+
+
+# --- crowded minutes
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_crowded_minute_in_random_order_is_completed(seed: int, workers: int) -> None:
+    server = Server([*crowd(23), *(replace(row, number=100 + row.number) for row in spread(30, ROOT))])
+    server.order = random_ties(Random(seed))
+    outcome = drive(server, ROOT, replace(SMALL, fruitless_reads=40), workers=workers)
+    assert_covered(outcome, ROOT)
+    assert outcome.numbers == told(server.rows)
+
+
+@pytest.mark.parametrize("order", [oldest_first, newest_first])
+def test_a_crowded_minute_in_a_stable_order_is_read_once(order: Order) -> None:
+    minute = Window(START, START + MINUTE)
+    server = Server(crowd(23, START), order)
+    assert drive(server, minute, SMALL).numbers == told(server.rows)
+    assert server.requests == math.ceil(23 / SMALL.page_rows)
+
+
+LIES: dict[str, Order] = {
+    "hides a row": lambda rows: rows[:-1],
+    "gives a row twice for another": lambda rows: [*rows[:-1], *rows[:1]],
+    "gives no rows": lambda rows: rows[:0],
+    "gives a row too many": lambda rows: [*rows, *rows[:1]],
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_minute_that_can_never_be_proven_ends_the_reading_and_is_named(lie: str, workers: int) -> None:
+    server = Server(crowd(12), LIES[lie], includes_end=False)
+    outcome = drive(server, ROOT, SMALL, workers=workers, most=300)
+    assert "2024-07-01 10:00 to 2024-07-01 10:01" in str(outcome.error)
+    assert "12" in str(outcome.error)
+    assert not any(outcome.calls)
+
+
+@pytest.mark.parametrize("lie", LIES)
+@given(rows=ROWS, reading=READINGS, workers=st.integers(1, 4), choose=CHOICES)
+@settings(max_examples=30, deadline=None)
+def test_a_server_that_lies_is_never_believed_and_never_asked_without_end(
+    lie: str, rows: list[Row], reading: Reading, workers: int, choose: Choose
+) -> None:
+    server = Server(rows, LIES[lie])
+    outcome = drive(server, ROOT, replace(reading, fruitless_reads=5), workers=workers, choose=choose)
+    for window, calls in zip(outcome.windows, outcome.calls, strict=True):
+        told_in_window = sorted(call.src or "" for call in calls)
+        assert told_in_window == told(server.within(window.start, window.end))
+
+
+# --- how much is asked
+
+
+@pytest.mark.parametrize("rows", [0, 1, 99, 100])
+def test_a_rare_filter_over_ten_years_costs_one_request(rows: int) -> None:
+    ten_years = Window(datetime(2014, 1, 1), datetime(2024, 1, 1))
+    server = Server(spread(rows, ten_years) if rows else [])
+    outcome = drive(server, ten_years, Reading())
+    assert outcome.numbers == told(server.rows)
+    assert server.requests == 1
+
+
+def by_day(rows: int, days: int, hours: tuple[int, int]) -> list[Row]:
+    """Calls of working hours."""
+    first, last = hours
+    random = Random(5)
+    moments = [
+        START + random.randrange(days) * DAY + timedelta(seconds=random.randrange(first * 3600, last * 3600))
+        for _ in range(rows)
+    ]
+    return [Row(moment, number) for number, moment in enumerate(moments)]
+
+
+YEAR = Window(START, START + 365 * DAY)
+SHAPES = {
+    "spread over a year": spread(30_000, YEAR),
+    "in working hours": by_day(30_000, 365, (8, 16)),
+    "of one busy week": by_day(30_000, 7, (0, 24)),
+    "of one busy day": by_day(15_000, 1, (8, 16)),
+    "of one day in a year": by_day(500, 1, (8, 16)),
+}
+
+
+@pytest.mark.parametrize("order", [oldest_first, newest_first])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_there_are_about_as_many_requests_as_pages_of_rows(shape: str, order: Order) -> None:
+    server = Server(SHAPES[shape], order)
+    outcome = drive(server, YEAR, Reading(), workers=4)
+    assert outcome.numbers == told(server.rows)
+    assert server.requests <= 1.05 * len(server.rows) / 100 + 2 * len(outcome.windows)
+    assert server.requests <= 1.1 * len(server.rows) / 100 + 30
+
+
+def test_nothing_is_asked_before_it_is_wanted_and_nothing_after_the_end() -> None:
+    server = Server(spread(60, ROOT))
+    tree = Tree(ROOT, SMALL)
+    read, span = tree.next_request() or pytest.fail("nothing is asked for")
+    assert (read.window, span) == (ROOT, Span(0, 5))
+    assert tree.next_request() is None
+    tree.receive(read, span, server.answer(ROOT, span))
+    assert (head := tree.head()) is not None
+    assert head.window.start == ROOT.start
+    assert head.window.end < ROOT.end
+
+
+def test_the_earliest_page_is_asked_for_first() -> None:
+    server = Server(spread(18, ROOT))
+    tree = Tree(ROOT, SMALL)
+    asked = []
+    while (task := tree.next_request()) is not None:
+        asked.append(task[1])
+        tree.receive(*task, server.answer(task[0].window, task[1]))
+    assert asked == [Span(0, 5), Span(5, 5), Span(10, 5), Span(15, 3)]
+
+
+def test_a_full_look_ahead_asks_for_no_more_until_windows_are_taken() -> None:
+    server = Server(spread(200, ROOT))
+    tree = Tree(ROOT, Reading(page_rows=5, window_rows=20, ahead_rows=10))
+    read = []
+    while (task := tree.next_request()) is not None:
+        read.append(task[0].window)
+        tree.receive(*task, server.answer(task[0].window, task[1]))
+    assert max(window.start for window in read) < START + DAY
+    assert tree.head() is not None
+    tree.drop_head()
+    assert tree.next_request() is not None
+
+
+def test_who_takes_only_the_first_rows_reads_in_small_windows() -> None:
+    reading = Reading(page_rows=10, window_rows=1000, ahead_rows=2000)
+    assert reading.for_rows(None) == reading
+    assert reading.for_rows(3) == replace(reading, window_rows=10, ahead_rows=10)
+    assert reading.for_rows(300) == replace(reading, window_rows=300, ahead_rows=300)
+    assert reading.for_rows(10_000) == reading

@@ -1,0 +1,92 @@
+"""What the API's page leaves open of how a system answers, found out with a few small requests. Shows no record."""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+import polars as pl
+
+from thulium_frames.connections import Connections, Thulium
+from thulium_frames.decode import Page, read_page, to_batch
+
+_MINUTE = timedelta(minutes=1)
+_ID_EPOCH = r"([0-9]{9,11})\.[0-9]+$"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a system's answers show. None where it has too few calls to tell."""
+
+    calls: int
+    """Calls that the API user may see, by the system's count."""
+    page_rows: int
+    """Rows that came when 100 were asked for."""
+    order: str | None
+    """oldest first, newest first, or neither: by `date`, in one page."""
+    same_order_twice: bool | None
+    """Whether the same request was answered in the same order again."""
+    has_seconds: bool | None
+    """Whether dates have seconds."""
+    date_to: str | None
+    """included or excluded: a call that starts in the minute that `date_to` names."""
+    time_zone: str
+    time_zone_fits: bool | None
+    """Whether dates, read in `time_zone`, agree with the clock in `connection_id` to two minutes, for most calls."""
+    rescued: dict[str, int]
+    """Fields that are unknown or did not fit their column, and in how many of the rows."""
+
+
+def examine(thulium: Thulium) -> Findings:
+    """Ask a system a few small questions. Raises ApiError when it does not answer them."""
+    everything = thulium.connections()
+    page, again = _ask(everything), _ask(everything)
+    frame = pl.DataFrame(to_batch(page.calls, thulium.time_zone))
+    dates = pl.Series([call.date for call in page.calls], dtype=pl.String)
+    return Findings(
+        calls=page.count,
+        page_rows=len(page.calls),
+        order=_order(dates),
+        same_order_twice=page.calls == again.calls if len(page.calls) > 1 and page.count == again.count else None,
+        has_seconds=bool((dates.str.len_chars() > len("2024-07-01 12:34")).any()) if len(dates) else None,
+        date_to=_date_to(thulium, frame),
+        time_zone=thulium.time_zone,
+        time_zone_fits=_time_zone_fits(frame),
+        rescued=_rescued(frame),
+    )
+
+
+def _ask(calls: Connections, *, limit: int = 100) -> Page:
+    query = calls.filters.query(calls.filters.start, calls.filters.last_minute, offset=0, limit=limit)
+    return calls.thulium.client.get(query, read_page, threading.Event())
+
+
+def _order(dates: pl.Series) -> str | None:
+    if dates.n_unique() < 2:
+        return None
+    if dates.is_sorted():
+        return "oldest first"
+    return "newest first" if dates.is_sorted(descending=True) else "neither"
+
+
+def _date_to(thulium: Thulium, frame: pl.DataFrame) -> str | None:
+    """Ask for the minute of one call, from that minute to that minute."""
+    dates = frame["date"].drop_nulls()
+    if dates.is_empty():
+        return None
+    in_a_minute = dates.filter(dates.dt.second() > 0)
+    minute = (dates if in_a_minute.is_empty() else in_a_minute).to_list()[-1].replace(second=0, microsecond=0)
+    page = _ask(thulium.connections(date_from=minute, date_to=minute), limit=1)
+    return "included" if page.count else "excluded"
+
+
+def _time_zone_fits(frame: pl.DataFrame) -> bool | None:
+    epoch = pl.from_epoch(pl.col("connection_id").str.extract(_ID_EPOCH).cast(pl.Int64)).dt.replace_time_zone("UTC")
+    apart = frame.select((pl.col("date_utc") - epoch).abs()).to_series().drop_nulls()
+    return None if apart.is_empty() else (apart <= 2 * _MINUTE).sum() > len(apart) / 2
+
+
+def _rescued(frame: pl.DataFrame) -> dict[str, int]:
+    names = Counter(name for text in frame["rescued_data"].drop_nulls() for name in msgspec.json.decode(text))
+    return dict(sorted(names.items()))
