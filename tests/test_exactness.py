@@ -2,7 +2,6 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from tests.conftest import FIRST, LAST, Connect
 from tests.truth import frame_of, in_any_order
 from thulium_frames import Lake, scan_lake
-from thulium_frames.simulator import Centre, GeneratedCalls, LakeCalls, create_app, running
+from thulium_frames.simulator import Centre, Faults, GeneratedCalls, LakeCalls, create_app, running
 from thulium_frames.tree import Reading
 
 SIZES = [
@@ -20,11 +19,11 @@ SIZES = [
     Reading(page_rows=50, window_rows=50, ahead_rows=1),
     Reading(page_rows=99, window_rows=10_000, ahead_rows=100_000),
 ]
-ORDERS: list[dict[str, Any]] = [
-    {"order": "oldest"},
-    {"order": "newest"},
-    {"order": "oldest", "shuffle_ties": True, "seed": 5},
-    {"order": "newest", "shuffle_ties": True, "seed": 6},
+ORDERS = [
+    Faults(),
+    Faults(newest_first=True),
+    Faults(seed=5, shuffle_ties=True),
+    Faults(seed=6, newest_first=True, shuffle_ties=True),
 ]
 
 
@@ -33,12 +32,12 @@ def truth(centre: Centre, first: date = FIRST, last: date = LAST) -> pl.DataFram
     return in_any_order(frame_of([call for day in days for call in centre.calls(day)]))
 
 
-@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("order", ORDERS, ids=["oldest", "newest", "oldest shuffled", "newest shuffled"])
 @pytest.mark.parametrize("reading", SIZES, ids=lambda reading: f"pages of {reading.page_rows}")
-def test_the_frame_is_the_truth(connect: Connect, centre: Centre, reading: Reading, order: dict[str, Any]) -> None:
+def test_the_frame_is_the_truth(connect: Connect, centre: Centre, reading: Reading, order: Faults) -> None:
     quiet = date(2024, 10, 26), date(2024, 10, 27)  # the second is 25 hours long
     first, last = (FIRST, LAST) if reading.page_rows > 10 else quiet
-    with running(create_app(GeneratedCalls(centre, first, last), **order)) as url:
+    with running(create_app(GeneratedCalls(centre, first, last), faults=order)) as url:
         frame = connect(url, reading=reading).connections(date_from=first, date_to=last).to_polars()
     assert in_any_order(frame).equals(truth(centre, first, last))
     assert frame.select("date", "connection_id").equals(frame.select("date", "connection_id").sort(pl.all()))
@@ -73,7 +72,7 @@ def test_both_bounds_are_included_to_the_minute(connect: Connect, centre: Centre
 
 
 def test_the_same_answers_give_the_same_rows_in_the_same_order(connect: Connect, centre: Centre) -> None:
-    app = create_app(GeneratedCalls(centre, FIRST, LAST), shuffle_ties=True)
+    app = create_app(GeneratedCalls(centre, FIRST, LAST), faults=Faults(shuffle_ties=True))
     with running(app) as url:
         one = connect(url, workers=1).connections().to_polars()
         other = connect(url, workers=8, reading=Reading(page_rows=30, window_rows=100)).connections().to_polars()

@@ -68,8 +68,11 @@ class Client:
         self._http: httpx.Client | None = None
 
     def close(self) -> None:
-        if self._http is not None:
-            self._http.close()
+        """Close the kept connections; another request opens new ones."""
+        with self._lock:
+            http, self._http = self._http, None
+        if http is not None:
+            http.close()
 
     def get(self, parameters: Parameters, read: Callable[[bytes], T], stop: threading.Event) -> T:
         """Send one request, again when it fails in a way that may pass, and return what `read` makes of the body.

@@ -101,7 +101,7 @@ class Thulium:
         return self.client.requests
 
     def close(self) -> None:
-        """Close the kept connections; the object can be used no longer."""
+        """Close the kept connections; the next request opens new ones."""
         self.client.close()
 
     def connections(
@@ -144,7 +144,8 @@ class Connections:
     """The calls that match a query, as a description: each way to have them reads afresh.
 
     Rows are sorted by `date`, then `connection_id`, then the other columns. Reading raises ApiError when the network or
-    the system fails for good, and ContractError when the answers cannot be proven complete.
+    the system fails for good, and ContractError when the answers cannot be proven complete. What takes Arrow's C stream
+    takes the object itself: `pl.DataFrame(calls)`, `pa.table(calls)`, `FROM calls` in DuckDB.
     """
 
     thulium: Thulium
@@ -155,7 +156,7 @@ class Connections:
         limit = "" if self.limit is None else f"the first {self.limit}"
         return f"Connections({', '.join(filter(None, [self.thulium.url, str(self.filters), limit]))})"
 
-    def head(self, rows: int) -> Connections:
+    def head(self, rows: int = 5) -> Connections:
         """The first `rows` of these calls; little more than those is read."""
         return replace(self, limit=rows if self.limit is None else min(rows, self.limit))
 

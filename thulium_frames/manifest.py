@@ -42,7 +42,10 @@ def read_origin(lake: Path) -> dict[str, Any]:
                 f"{lake} has day files, but {MANIFEST} is missing, so nobody knows what they hold.\n"
                 f"Put {MANIFEST} back from a copy, or export to a new folder"
             ) from None
-        raise LakeError(f"there is no lake at {lake}.\nMake one with: thulium-frames export {lake}") from None
+        raise LakeError(
+            f"there is no lake at {lake}.\n"
+            f"Make one: thulium-frames export {lake}, or calls.write_parquet({str(lake)!r})"
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise LakeDamagedError(
             f"{path} cannot be read: {error}.\nPut it back from a copy, or export to a new folder"

@@ -1,8 +1,10 @@
 """The window tree: which page of which window to ask for next, and when a window is proven. No I/O and no threads.
 
-A window whose answer fits one page is a snapshot, exact by construction. A window of several pages is accepted only if
-all of them tell the same count, the rows received equal it, and no call came on two of them. Any other window is split
-and read again; a single minute, which cannot be split, is read again until the union of its reads is complete.
+A window whose answer fits one page is a snapshot, exact by construction. Pages of a longer window overlap by one
+call, so that rows which moved between two requests show. It is accepted only if all its pages tell the same count, each
+begins with the call that the one before ended with, the rows received equal the count, and no call came twice. Any
+other window is split and read again; a single minute, which cannot be split, is read again until the union of its reads
+is complete.
 """
 
 from collections import deque
@@ -43,6 +45,8 @@ class Span:
 
     offset: int
     limit: int
+    is_linked: bool = False
+    """Whether the first of them is the last of the page before."""
 
 
 class Verdict(Enum):
@@ -52,10 +56,12 @@ class Verdict(Enum):
     """Pages are still to come, and none speaks against the others."""
     PROVEN = auto()
     UNPROVEN = auto()
-    """A call came on two pages, or the rows are not as many as the count."""
+    """The pages do not join, a call came twice, or the rows are not as many as the count."""
     CHANGED = auto()
     """The pages tell different counts: calls were added or removed meanwhile."""
 
+
+_Identity = tuple[object, ...]
 
 #: A window is cut into this many parts at most, so that years without calls cost a handful of requests.
 _FAN_OUT = 8
@@ -71,12 +77,13 @@ class WindowRead:
         self.wanted = deque([Span(0, page_rows)])
         self.union = union or Union()
         self.pages: list[Sequence[Call]] = []
+        self.calls: list[Call] = []
         self.count: int | None = None
-        self._received = 0
         self._in_flight = 0
         self._page_rows = page_rows
-        self._seen: set[tuple[object, ...]] = set()
-        self._repeats = self._changed = False
+        self._seen: set[_Identity] = set()
+        self._links: dict[int, _Identity] = {}
+        self._is_broken = self._has_changed = False
 
     def take(self) -> Span:
         self._in_flight += 1
@@ -85,28 +92,37 @@ class WindowRead:
     def receive(self, span: Span, page: Page) -> None:
         """Note a page, and want the rows that are still to come: the server decides how many a page holds."""
         self._in_flight -= 1
-        self._received += len(page.calls)
-        self._compare(page)
-        self.pages.append(page.calls)
-        reached = span.offset + len(page.calls)
-        if len(self.pages) == 1:
-            step = max(1, min(self._page_rows, len(page.calls)))
-            until = page.count if page.calls else 0
-        else:
-            step = max(1, span.limit - len(page.calls))
-            until = min(page.count, span.offset + span.limit) if page.calls else 0
-        self.wanted.extendleft(Span(at, min(step, until - at)) for at in reversed(range(reached, until, step)))
-
-    def _compare(self, page: Page) -> None:
-        keys = {identity(call) for call in page.calls}  # equal rows on one page are different calls
-        self._repeats |= not self._seen.isdisjoint(keys)
-        self._seen |= keys
-        self._changed |= self.count not in (None, page.count)
+        self._has_changed |= self.count not in (None, page.count)
         self.count = page.count
+        new = page.calls[span.is_linked :]
+        self._compare(span, page.calls, new)
+        self.pages.append(page.calls)
+        self.calls.extend(new)
+        self.wanted.extendleft(reversed(self._rest(span, page) if new else []))
+
+    def _compare(self, span: Span, calls: Sequence[Call], new: Sequence[Call]) -> None:
+        keys = {identity(call) for call in new}  # equal rows on one page are different calls
+        self._is_broken |= not self._seen.isdisjoint(keys)
+        self._seen |= keys
+        for at, call in ((span.offset, calls[:1]), (span.offset + len(calls) - 1, calls[-1:])):
+            for key in map(identity, call):
+                self._is_broken |= self._links.setdefault(at, key) != key
+
+    def _rest(self, span: Span, page: Page) -> list[Span]:
+        """After the first page all the others; after a short one what is left of its span."""
+        reached = span.offset + len(page.calls)
+        if len(self.pages) > 1:
+            until, size, link = min(page.count, span.offset + span.limit), span.limit, span.is_linked
+        else:
+            until, size = page.count, min(len(page.calls), self._page_rows)
+            link = size > 1
+        starts = range(reached - link, until - link, size - link)
+        return [Span(at, min(size, until - at), link) for at in starts]
 
     def release(self) -> None:
         """Let go of the rows, once they have become columns."""
         self.pages.clear()
+        self.calls.clear()
         self._seen.clear()
 
     @property
@@ -115,9 +131,9 @@ class WindowRead:
 
     @property
     def verdict(self) -> Verdict:
-        if self._changed:
+        if self._has_changed:
             return Verdict.CHANGED
-        if self._repeats or (self.is_whole and self._received != self.count):
+        if self._is_broken or (self.is_whole and len(self.calls) != self.count):
             return Verdict.UNPROVEN
         return Verdict.PROVEN if self.is_whole else Verdict.OPEN
 
@@ -129,7 +145,7 @@ class Union:
     """
 
     def __init__(self) -> None:
-        self._calls: dict[tuple[object, ...], list[Call]] = {}
+        self._calls: dict[_Identity, list[Call]] = {}
         self.fruitless_reads = 0
 
     @property
@@ -139,7 +155,7 @@ class Union:
     def add(self, pages: Iterable[Sequence[Call]]) -> None:
         before = len(self.calls)
         for page in pages:
-            equals: dict[tuple[object, ...], list[Call]] = {}
+            equals: dict[_Identity, list[Call]] = {}
             for call in page:
                 equals.setdefault(identity(call), []).append(call)
             self._calls.update(
@@ -190,7 +206,7 @@ class Tree:
             return None
         self._learn(read, verdict)
         if verdict is Verdict.PROVEN:
-            return [call for calls in read.pages for call in calls]
+            return read.calls
         return None if self._replace(read, 2) else self._read_again(read, verdict)
 
     def _parts(self, count: int) -> int:

@@ -36,7 +36,7 @@ class Source(Protocol):
     def pieces(self, window: Window, on_count: Callable[[int], object]) -> Generator[Piece]: ...
 
 
-@dataclass
+@dataclass(repr=False)
 class Update:
     """What an update did, or has done so far."""
 
@@ -49,6 +49,10 @@ class Update:
     """Rows that the system counts in the days it was asked for."""
     received: int = 0
     """Rows received of those."""
+
+    def __repr__(self) -> str:
+        written, skipped = len(self.days_written), len(self.days_skipped)
+        return f"Update({self.rows:,} rows, {written:,} days written, {skipped:,} days skipped)"
 
 
 class Run:

@@ -1,57 +1,27 @@
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
-from thulium_frames.simulator import Centre, GeneratedCalls, LakeCalls, create_app, running
+from tests.simulator.talk import PATH, connected, everything, page
+from thulium_frames.simulator import Centre, Faults, GeneratedCalls, LakeCalls, create_app, running
+from thulium_frames.simulator.faults import DateTo
 
 FIRST, LAST = date(2024, 7, 1), date(2024, 7, 7)
-PATH = "/api/connections"
-ALL_FIELDS = {"include_tags": "true", "include_topics": "true"}
 SOURCE = GeneratedCalls(Centre(seed=3, calls_per_day=60), FIRST, LAST)
 ROWS: list[dict[str, Any]] = [dict(record.row) for day in SOURCE.days() for record in SOURCE.records(day)]
 SAMPLE = next(row for row in ROWS if row["tags"] and row["topic_id"] and row["customer_id"])
 CALLER = next(row for row in ROWS if row["user_login"])
-
-Parameters = dict[str, str | list[str]]
-
-
-@contextmanager
-def connected(app: Starlette) -> Iterator[httpx.Client]:
-    with running(app) as url, httpx.Client(base_url=url, auth=("demo", "demo"), trust_env=False) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     with connected(create_app(SOURCE)) as client:
         yield client
-
-
-def page(client: httpx.Client, parameters: Parameters | None = None) -> tuple[int, list[dict[str, Any]]]:
-    answer = client.get(PATH, params={**ALL_FIELDS, **(parameters or {})})
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["Content-Type"] == "application/json"
-    body = answer.json()
-    assert list(body) == ["count", "result"]
-    return body["count"], body["result"]
-
-
-def everything(client: httpx.Client, parameters: Parameters | None = None) -> list[dict[str, Any]]:
-    """All rows of a query, page after page; checks the count on the way."""
-    rows: list[dict[str, Any]] = []
-    while True:
-        count, received = page(client, {**(parameters or {}), "offset": str(len(rows))})
-        rows += received
-        if not received:
-            assert count == len(rows)
-            return rows
 
 
 def assert_refused(answer: httpx.Response, status: int, *, problems: int = 1) -> None:
@@ -193,7 +163,7 @@ def test_a_user_with_a_colon_is_refused_at_once() -> None:
 
 
 def test_the_newest_rows_may_come_first() -> None:
-    with connected(create_app(SOURCE, order="newest", max_limit=40)) as client:
+    with connected(create_app(SOURCE, max_limit=40, faults=Faults(newest_first=True))) as client:
         assert everything(client) == sorted(ROWS, key=lambda row: str(row["date"]), reverse=True)
         assert_refused(client.get(PATH, params={"limit": "41"}), 400)
 
@@ -201,7 +171,7 @@ def test_the_newest_rows_may_come_first() -> None:
 def test_shuffled_ties_differ_between_requests_and_lose_nothing() -> None:
     busy = GeneratedCalls(Centre(seed=3, calls_per_day=5000), FIRST, FIRST)
     minute, _ = Counter(str(record.row["date"]) for record in busy.records(FIRST)).most_common(1)[0]
-    with connected(create_app(busy, shuffle_ties=True)) as client:
+    with connected(create_app(busy, faults=Faults(shuffle_ties=True))) as client:
         answers = [page(client, {"date_from": minute, "date_to": minute})[1] for _ in range(5)]
     orders = [tuple(row["connection_id"] + row["dst_user_login"] for row in answer) for answer in answers]
     assert len(set(orders)) == 5
@@ -222,3 +192,40 @@ def test_answers_are_plain_otherwise(client: httpx.Client) -> None:
 def test_a_lake_without_days_has_no_calls(tmp_path: Path) -> None:
     with connected(create_app(LakeCalls(tmp_path))) as client:
         assert page(client) == (0, [])
+
+
+def test_a_page_may_be_shorter_than_its_limit_asks() -> None:
+    with connected(create_app(SOURCE, faults=Faults(page_cap=7))) as client:
+        assert page(client, {"limit": "50"}) == (len(ROWS), ROWS[:7])
+        assert page(client, {"limit": "3"}) == (len(ROWS), ROWS[:3])
+        assert everything(client) == ROWS
+
+
+def test_the_count_may_be_text() -> None:
+    with connected(create_app(SOURCE, faults=Faults(count_as_text=True))) as client:
+        assert client.get(PATH).json()["count"] == str(len(ROWS))
+
+
+def test_all_numbers_may_be_text_while_filters_still_work() -> None:
+    app = create_app(SOURCE, faults=Faults(numbers_as_text=True, unknown_fields=0.5))
+    with connected(app) as client:
+        told = everything(client, {"queue_id": "35"})
+    expected = [row for row in app.truth() if row["queue_id"] == 35]
+    assert [row["duration"] for row in told] == [str(row["duration"]) for row in expected]
+    crm = next(row["crm"] for row in told if "crm" in row)
+    assert (crm["id"], crm["last"]["price"], crm["owner"]) == ("77", "1000.0", None)
+    assert {type(row["is_new"]) for row in told if "is_new" in row} == {bool}
+
+
+@pytest.mark.parametrize(("means", "seconds"), [("unit", 60), ("second", 1), ("exclusive", 0)])
+def test_date_to_may_cover_less_than_it_names(means: DateTo, seconds: int) -> None:
+    precise = GeneratedCalls(Centre(seed=3, calls_per_day=3000, seconds=True), FIRST, FIRST)
+    app = create_app(precise, faults=Faults(date_to_means=means))
+    dates = Counter(str(row["date"]) for row in app.truth())
+    minute = next(date[:16] for date in sorted(dates) if date.endswith(":00") and date > "2024-07-01 10")
+    with connected(app) as client:
+        told = everything(client, {"date_from": minute, "date_to": minute})
+    assert [row["date"] for row in told] == [
+        row["date"] for row in app.truth() if str(row["date"])[:16] == minute and int(str(row["date"])[17:]) < seconds
+    ]
+    assert bool(told) == (seconds > 0)

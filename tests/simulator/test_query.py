@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
-from thulium_frames.simulator.query import BadQueryError, has_all_tags, read_moment, read_query
+from thulium_frames.simulator.faults import DateTo
+from thulium_frames.simulator.query import LATEST, BadQueryError, has_all_tags, read_moment, read_query
 
 
 @given(st.dates(max_value=date(9999, 12, 30)))
@@ -61,3 +62,18 @@ def test_all_wanted_tags_must_be_attached(attached: list[str], wanted: list[str]
 def test_a_call_without_a_list_of_tags_has_none() -> None:
     assert not has_all_tags(None, ["vip"])
     assert has_all_tags(None, [])
+
+
+@pytest.mark.parametrize(
+    ("means", "until"),
+    [
+        ("unit", datetime(2024, 7, 1, 12, 35)),
+        ("second", datetime(2024, 7, 1, 12, 34, 1)),
+        ("exclusive", datetime(2024, 7, 1, 12, 34)),
+    ],
+)
+def test_date_to_ends_where_the_server_says(means: DateTo, until: datetime) -> None:
+    asked = QueryParams("date_from=2024-07-01 12:34&date_to=2024-07-01 12:34")
+    criteria = read_query(asked, max_limit=100, date_to_means=means).criteria
+    assert (criteria.since, criteria.until) == (datetime(2024, 7, 1, 12, 34), until)
+    assert read_query(QueryParams(""), max_limit=100, date_to_means=means).criteria.until == LATEST

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import thulium_frames
+from thulium_frames.cli.faults import fault_options
 from thulium_frames.cli.options import HELP, debug_option
 from thulium_frames.errors import SettingsError
 
@@ -110,15 +111,20 @@ def _print_week(lake: Lake) -> None:
     "--calls-per-day", type=click.IntRange(min=1), default=800, show_default=True, help="Calls of a working day."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed invents another contact centre.")
+@fault_options
 @debug_option
-def serve(lake: Path | None, port: int, host: str, days: int, calls_per_day: int, seed: int) -> None:
+def serve(
+    lake: Path | None, port: int, host: str, days: int, calls_per_day: int, seed: int, faults: dict[str, Any]
+) -> None:
     """Stand in for Thulium on this machine, until Ctrl-C: an invented contact centre, or the calls in LAKE.
 
-    The user is demo, the password demo.
+    The user is demo, the password demo. With the flags from --latency on it misbehaves, so that a pipeline can be
+    tried; shares are from 0 to 1 of the requests, or of the calls.
 
     \b
     Example:
       thulium-frames serve --port 8000
+      thulium-frames serve --server-errors 0.1 --resets-middle 0.1 --shuffle-ties --drift 20
       THULIUM_PASSWORD=demo thulium-frames fetch --url http://127.0.0.1:8000 --user demo
     """
     simulator = _simulator()
@@ -129,7 +135,11 @@ def serve(lake: Path | None, port: int, host: str, days: int, calls_per_day: int
     else:
         source = simulator.LakeCalls(lake)
     try:
-        simulator.serve(simulator.create_app(source), host=host, port=port, on_ready=_announce)
+        app = simulator.create_app(source, faults=simulator.Faults(**faults))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        simulator.serve(app, host=host, port=port, on_ready=_announce)
     except OSError as error:
         raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}. Choose another with --port") from error
 

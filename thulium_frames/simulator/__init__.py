@@ -9,11 +9,19 @@ Nothing in it is shared with the client, so that one can be the test of the othe
     with running(create_app(calls)) as url:
         ...  # user "demo", password "demo"
 
+What goes wrong is asked for with `Faults`; the application then knows what the truth has become:
+
+    app = create_app(calls, faults=Faults(seed=1, server_errors=0.1, resets_middle=0.1, drift=5))
+    with running(app) as url:
+        ...
+    app.truth()
+
 Every date and time of day is Europe/Warsaw.
 """
 
 try:
     from thulium_frames.simulator.app import create_app
+    from thulium_frames.simulator.front import SimulatedThulium
     from thulium_frames.simulator.server import running, serve
 except ImportError as error:
     if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
@@ -21,14 +29,17 @@ except ImportError as error:
     raise ImportError("the simulator needs its extra packages: pip install 'thulium-frames[demo]'") from error
 
 from thulium_frames.simulator.centre import Centre, GeneratedCall
+from thulium_frames.simulator.faults import Faults
 from thulium_frames.simulator.sources import CallSource, GeneratedCalls, LakeCalls
 
 __all__ = [
     "CallSource",
     "Centre",
+    "Faults",
     "GeneratedCall",
     "GeneratedCalls",
     "LakeCalls",
+    "SimulatedThulium",
     "create_app",
     "running",
     "serve",

@@ -3,12 +3,10 @@
 import base64
 import binascii
 import secrets
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Final
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -17,12 +15,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from thulium_frames.simulator.query import BadQueryError, read_query
-from thulium_frames.simulator.selection import Archive, Order
+from thulium_frames.simulator import replies
+from thulium_frames.simulator.dirt import soiled
+from thulium_frames.simulator.drift import DriftingCalls
+from thulium_frames.simulator.faults import LOGIN_PATH, NO_FAULTS, Faults
+from thulium_frames.simulator.front import SimulatedThulium
+from thulium_frames.simulator.query import BadQueryError, Query, read_query
+from thulium_frames.simulator.selection import Archive
 from thulium_frames.simulator.sources import CallSource, Record
 
-#: The realm that a browser would show.
-_CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Thulium", charset="UTF-8"'}
 _COMPRESSED_FROM_BYTES: Final = 1000
 
 
@@ -32,44 +33,45 @@ def create_app(
     user: str = "demo",
     password: str = "demo",  # noqa: S107 - a simulator's own, not a secret
     max_limit: int = 100,
-    order: Order = "oldest",
-    shuffle_ties: bool = False,
-    seed: int = 0,
     compress: bool = False,
-) -> Starlette:
-    """An ASGI application that answers `GET /api/connections` as Thulium's page says.
+    faults: Faults = NO_FAULTS,
+) -> SimulatedThulium:
+    """An ASGI application that answers `GET /api/connections` as Thulium's page says, or as wrongly as `faults` say.
 
-    Rows are ordered by `date` alone. Those with equal dates keep the source's order, or with `shuffle_ties` stand in a
-    new random order, drawn from `seed`, on every request. With `compress` a client that accepts gzip gets it.
+    Rows are ordered by `date` alone; those with equal dates keep the source's order. With `compress` a client that
+    accepts gzip gets it.
     """
-    ties = Random(seed) if shuffle_ties else None  # noqa: S311 - to be repeatable, not secret
-    endpoint = _Connections(Archive(source, order=order, ties=ties), _credentials(user, password), max_limit)
+    rows = soiled(source, faults)
+    calls = DriftingCalls(rows, events=faults.drift, until=faults.drift_until, seed=faults.seed)
+    endpoint = _Connections(calls, _credentials(user, password), max_limit, faults)
     gzip = [Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM_BYTES)] if compress else []
-    app = Starlette(
-        routes=[Route("/api/connections", endpoint.get, methods=["GET"])],
-        middleware=gzip,
-        exception_handlers={HTTPException: _refused},
-    )
-    app.router.redirect_slashes = False
-    return app
+    routes = [
+        Route("/api/connections", endpoint.get, methods=["GET"]),
+        Route(LOGIN_PATH, _login, methods=["GET"]),
+    ]
+    api = Starlette(routes=routes, middleware=gzip, exception_handlers={HTTPException: _refused})
+    api.router.redirect_slashes = False
+    return SimulatedThulium(api, calls, faults)
 
 
 class _Connections:
-    def __init__(self, archive: Archive, credentials: bytes, max_limit: int) -> None:
-        self._archive = archive
+    def __init__(self, calls: CallSource, credentials: bytes, max_limit: int, faults: Faults) -> None:
+        ties = Random(faults.seed) if faults.shuffle_ties else None  # noqa: S311 - to be repeatable, not secret
+        self._archive = Archive(calls, order="newest" if faults.newest_first else "oldest", ties=ties)
         self._credentials = credentials
         self._max_limit = max_limit
+        self._faults = faults
 
     async def get(self, request: Request) -> Response:
         if not self._is_known(request.headers.get("Authorization", "")):
-            return _errors(401, ["Authentication is required"], _CHALLENGE)
+            return replies.unauthorized()
+        faults = self._faults
         try:
-            query = read_query(request.query_params, max_limit=self._max_limit)
+            query = read_query(request.query_params, max_limit=self._max_limit, date_to_means=faults.date_to_means)
         except BadQueryError as error:
-            return _errors(400, error.problems)
+            return replies.refusal(400, error.problems)
         count, records = self._archive.answer(query)
-        body = _body(count, records, tags=query.include_tags, topics=query.include_topics)
-        return _answer(200, body, uuid.uuid4().hex)
+        return replies.answer(200, _body(count, records[: faults.page_cap or None], query, faults))
 
     def _is_known(self, authorization: str) -> bool:
         scheme, _, encoded = authorization.partition(" ")
@@ -87,23 +89,19 @@ def _credentials(user: str, password: str) -> bytes:
     return f"{user}:{password}".encode()
 
 
-def _body(count: int, records: Sequence[Record], *, tags: bool, topics: bool) -> bytes:
-    rows = b",".join([record.json(tags=tags, topics=topics) for record in records])
-    return b'{"count":%d,"result":[%b]}' % (count, rows)
+def _body(count: int, records: Sequence[Record], query: Query, faults: Faults) -> bytes:
+    tags, topics = query.include_tags, query.include_topics
+    rows = [record.json(tags=tags, topics=topics, numbers_as_text=faults.numbers_as_text) for record in records]
+    quote = b'"' if faults.count_as_text else b""
+    return b'{"count":%b%d%b,"result":[%b]}' % (quote, count, quote, b",".join(rows))
+
+
+async def _login(_request: Request) -> Response:
+    return replies.login_page()
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
     """Starlette's own refusals, an unknown path or method, in the API's envelope."""
     if not isinstance(error, HTTPException):
         raise error
-    return _errors(error.status_code, [error.detail], error.headers)
-
-
-def _errors(status: int, messages: Sequence[str], headers: Mapping[str, str] | None = None) -> Response:
-    request_id = uuid.uuid4().hex
-    problems = [{"message": message, "code": status} for message in messages]
-    return _answer(status, msgspec.json.encode({"request_id": request_id, "errors": problems}), request_id, headers)
-
-
-def _answer(status: int, body: bytes, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(body, status, {**(headers or {}), "X-Request-Id": request_id}, "application/json")
+    return replies.refusal(error.status_code, [error.detail], error.headers)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from thulium_frames.simulator.faults import DateTo
+
 #: Bounds of a query that names none; they compare with the API's wall clock, which has no zone.
 EARLIEST: Final = datetime(1, 1, 1)
 LATEST: Final = datetime(9999, 12, 31, 23, 59, 59)
@@ -16,7 +18,7 @@ ID_FIELDS: Final = ("queue_id", "topic_id", "customer_id")
 _DEFAULT_LIMIT: Final = 100
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2})?")
-_DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
+_DAY, _MINUTE, _SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 
 
 class BadQueryError(Exception):
@@ -74,7 +76,7 @@ def has_all_tags(attached: object, wanted: Sequence[str]) -> bool:
     return isinstance(attached, list) and set(wanted) <= set(attached)
 
 
-def read_query(parameters: Parameters, *, max_limit: int) -> Query:
+def read_query(parameters: Parameters, *, max_limit: int, date_to_means: DateTo = "unit") -> Query:
     """The request that the parameters make; unknown ones are ignored.
 
     Raises:
@@ -82,7 +84,7 @@ def read_query(parameters: Parameters, *, max_limit: int) -> Query:
     """
     reader = _Reader(parameters)
     query = Query(
-        criteria=reader.criteria(),
+        criteria=reader.criteria(date_to_means),
         limit=reader.limit(max_limit),
         offset=reader.offset(),
         include_tags=reader.flag("include_tags"),
@@ -100,12 +102,12 @@ class _Reader:
         self._parameters = parameters
         self.problems: list[str] = []
 
-    def criteria(self) -> Criteria:
+    def criteria(self, date_to_means: DateTo) -> Criteria:
         given = self._parameters.get
         ids = ((name, self._integer(name)) for name in ID_FIELDS)
         return Criteria(
             since=self._moment("date_from", EARLIEST, past_the_end=False),
-            until=self._moment("date_to", LATEST, past_the_end=True),
+            until=self._end(date_to_means),
             text=tuple((name, text) for name in TEXT_FIELDS if (text := given(name)) is not None),
             ids=tuple((name, number) for name, number in ids if number is not None),
             tags=tuple(self._parameters.getlist("tags[]")),
@@ -127,6 +129,10 @@ class _Reader:
 
     def flag(self, name: str) -> bool:
         return self._parameters.get(name) in ("true", "1")
+
+    def _end(self, means: DateTo) -> datetime:
+        end = self._moment("date_to", LATEST, past_the_end=means == "unit")
+        return min(end, LATEST - _SECOND) + _SECOND if means == "second" else end
 
     def _integer(self, name: str) -> int | None:
         text = self._parameters.get(name)

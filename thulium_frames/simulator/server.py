@@ -1,14 +1,18 @@
 """Serves an ASGI application on a real socket: in the background for tests, in the foreground for people."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from threading import Event, Thread
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from thulium_frames.simulator.wire import RESTART, WiredProtocol, reset
 
 #: Requests that still run when the server stops are cancelled after this many seconds.
 _GRACE_SECONDS: Final = 1
@@ -55,7 +59,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """A quiet server that tells when it accepts connections."""
+    """A quiet server that tells when it accepts connections, and lets the application end them."""
 
     def __init__(self, app: ASGIApp, on_started: Callable[[], object]) -> None:
         super().__init__(
@@ -64,15 +68,42 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 log_level="warning",
                 access_log=False,
+                loop="asyncio",
+                http=WiredProtocol,
                 ws="none",
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
         self._on_started = on_started
+        self._return: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.lifespan.state[RESTART] = self._restart
         await super().startup(sockets)
         self._on_started()
+
+    def _restart(self, seconds: float) -> None:
+        """Resets all connections and refuses new ones, as a server does that is started again."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        for server in self.servers:
+            server.close()
+        listener = _listener(host, port)  # keeps the port; until somebody listens there, the system refuses
+        for protocol in list(self.server_state.connections):
+            if isinstance(protocol, WiredProtocol):
+                reset(protocol.transport)
+        self._return = asyncio.create_task(self._listen_again(listener, seconds))
+
+    async def _listen_again(self, listener: socket.socket, seconds: float) -> None:
+        protocol = partial(
+            WiredProtocol, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        with ExitStack() as undo:
+            undo.enter_context(listener)
+            await asyncio.sleep(seconds)
+            if self.should_exit:
+                return
+            self.servers = [await asyncio.get_running_loop().create_server(protocol, sock=listener)]
+            undo.pop_all()
 
 
 def _run(server: _Server, listener: socket.socket, ready: Event) -> None:

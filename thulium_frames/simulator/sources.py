@@ -29,16 +29,26 @@ class Record:
     def __init__(self, wall: datetime, row: Mapping[str, object]) -> None:
         self.wall = wall
         self.row = row
-        self._json: dict[tuple[bool, bool], bytes] = {}
+        self._json: dict[tuple[bool, bool, bool], bytes] = {}
 
-    def json(self, *, tags: bool, topics: bool) -> bytes:
+    def json(self, *, tags: bool, topics: bool, numbers_as_text: bool = False) -> bytes:
         """The record's JSON, with `tags` and `topic_id` or without; encoded once."""
-        encoded = self._json.get((tags, topics))
+        encoded = self._json.get((tags, topics, numbers_as_text))
         if encoded is None:
             hidden = {name for name, shown in (("tags", tags), ("topic_id", topics)) if not shown}
-            encoded = _ENCODER.encode({name: value for name, value in self.row.items() if name not in hidden})
-            self._json[tags, topics] = encoded
+            shown = {name: value for name, value in self.row.items() if name not in hidden}
+            encoded = _ENCODER.encode(_without_numbers(shown) if numbers_as_text else shown)
+            self._json[tags, topics, numbers_as_text] = encoded
         return encoded
+
+
+def _without_numbers(value: object) -> object:
+    """The same value with its numbers as text, at any depth."""
+    if isinstance(value, Mapping):
+        return {name: _without_numbers(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without_numbers(part) for part in value]
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 class CallSource(Protocol):
