@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -100,7 +101,7 @@ class Client:
 
     def _open(self) -> httpx.Client:
         settings = self._settings
-        return httpx.Client(
+        http = httpx.Client(
             auth=httpx.BasicAuth(settings.user.encode(), settings.password.reveal().encode()),
             headers={"Accept": "application/json", "User-Agent": f"thulium-frames/{version('thulium-frames')}"},
             limits=httpx.Limits(max_connections=self._workers, max_keepalive_connections=self._workers),
@@ -108,6 +109,8 @@ class Client:
             trust_env=not settings.is_loopback,  # no proxy stands between this machine and itself
             verify=httpx.create_ssl_context(),
         )
+        weakref.finalize(self, http.close).atexit = False  # for who forgets to close
+        return http
 
     def _try(self, parameters: Parameters, read: Callable[[bytes], T], stop: threading.Event) -> T:
         with self._pace.turn(stop) as began:
@@ -153,7 +156,7 @@ class Client:
 
     def _refuse(self, response: httpx.Response, began: float) -> NoReturn:
         status, message = response.status_code, self._messages(response)
-        request_id = str(_envelope(response).get("request_id") or response.headers.get("X-Request-Id") or "")
+        request_id = self._redacted(_envelope(response).get("request_id") or response.headers.get("X-Request-Id") or "")
         what = f"the system answered {status} {response.reason_phrase}".rstrip()
         what += f": {message}" if message else ""
         what += f" (request id {request_id})" if request_id else ""
@@ -171,7 +174,11 @@ class Client:
         if not isinstance(errors, list):
             return ""
         texts = [f"{error.get('message')} (code {error.get('code')})" for error in errors if isinstance(error, dict)]
-        return "; ".join(texts).replace(self._settings.password.reveal(), "***")[:300]
+        return self._redacted("; ".join(texts))
+
+    def _redacted(self, told: object) -> str:
+        """What a system tells may be what it was told."""
+        return str(told).replace(self._settings.password.reveal(), "***")[:300]
 
     def _where(self, parameters: Parameters) -> str:
         shown = " ".join(f"{name}={value}" for name, value in parameters if name in _SHOWN)
