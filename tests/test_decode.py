@@ -18,6 +18,7 @@ from thulium_frames.schema import ROW_ORDER, SCHEMA
 
 WARSAW = "Europe/Warsaw"
 PHONE = "48600700800"
+DATE = '"2024-07-01 10:00"'
 
 TEXTS = [
     "src", "dst", "disposition", "operator", "filename", "user", "user_login", "dst_user", "dst_user_login",
@@ -57,7 +58,8 @@ def rows_of(*records: str, time_zone: str = WARSAW) -> list[Row]:
 
 
 def row_of(tokens: Tokens, time_zone: str = WARSAW) -> Row:
-    (row,) = rows_of(record_of(tokens), time_zone=time_zone)
+    """The row of one record; it has a date, unless told otherwise, as a record without one is read value by value."""
+    (row,) = rows_of(record_of({"date": DATE, **tokens}), time_zone=time_zone)
     return row
 
 
@@ -75,7 +77,7 @@ def raw_members(text: str | None) -> dict[str, str]:
 
 def told(name: str, token: str) -> tuple[Any, dict[str, str]]:
     """What becomes of one value: its column, and what is rescued."""
-    row = row_of({"date": '"2024-07-01 10:00"', name: token})
+    row = row_of({name: token})
     return row[name], raw_members(row["rescued_data"])
 
 
@@ -159,7 +161,7 @@ def test_every_batch_has_the_one_schema(records: list[str]) -> None:
 
 
 def test_a_record_without_fields_is_a_row_of_nulls() -> None:
-    assert row_of({}) == dict.fromkeys(SCHEMA.names)
+    assert rows_of("{}") == [dict.fromkeys(SCHEMA.names)]
 
 
 # --- values that are nothing
@@ -173,7 +175,8 @@ def test_empty_text_and_null_are_null_in_every_column(name: str, token: str) -> 
 
 @pytest.mark.parametrize("name", SENT)
 def test_a_field_that_is_not_sent_is_null(name: str) -> None:
-    (row,) = rows_of(record_of({other: '"1"' for other in TEXTS if other != name}))
+    sent = {"date": DATE, **dict.fromkeys(TEXTS, '"1"')}
+    (row,) = rows_of(record_of({other: token for other, token in sent.items() if other != name}))
     assert row[name] is None
     assert row["rescued_data"] is None
 
@@ -397,10 +400,7 @@ def test_tags_that_are_no_list_of_texts_are_kept_raw(token: str) -> None:
 def test_an_unknown_field_is_kept_raw(name: str, token: str) -> None:
     row = row_of({"src": '"1"', name: token})
     assert raw_members(row["rescued_data"]) == {name: token}
-    assert {other: value for other, value in row.items() if value is not None} == {
-        "src": "1",
-        "rescued_data": row["rescued_data"],
-    }
+    assert {other for other, value in row.items() if value is not None} == {"date", "date_utc", "src", "rescued_data"}
 
 
 @pytest.mark.parametrize("name", ["x", "rescued_data", "date_utc"])
@@ -768,6 +768,7 @@ DOCUMENTED = {
     "tags": st.lists(TAG, max_size=3).map(lambda tags: f"[{', '.join(tags)}]") | NOTHING,
 }
 RECORDS = st.fixed_dictionaries({}, optional=DOCUMENTED)
+DATED_RECORDS = st.builds(lambda record, date: {"date": date, **record}, RECORDS, DATES)
 
 SOME_JSON_NUMBER = st.from_regex(r"\A-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,4})?([eE][+-]?[0-9]{1,2})?\Z")
 ODD_SCALAR = (
@@ -895,7 +896,7 @@ def told_rows(records: list[dict[str, str]]) -> list[Row]:
     return with_parsed_rescue(rows_of(*map(record_of, records)))
 
 
-@given(st.lists(RECORDS, max_size=4))
+@given(st.lists(DATED_RECORDS, max_size=4) | st.lists(RECORDS, max_size=4))
 def test_documented_records_are_told_by_their_columns_alone(records: list[dict[str, str]]) -> None:
     expected = [expected_row(record) for record in records]
     assert all(row["rescued_data"] == {} for row in expected)
@@ -914,7 +915,7 @@ def test_the_rows_of_a_batch_are_in_order(records: list[dict[str, str]]) -> None
     assert rows == in_row_order(rows)
 
 
-@given(st.lists(RECORDS, max_size=4), st.randoms(use_true_random=False))
+@given(st.lists(DATED_RECORDS, max_size=4), st.randoms(use_true_random=False))
 def test_the_same_records_give_the_same_batch_in_whatever_order_and_company(
     records: list[dict[str, str]], random: Any
 ) -> None:

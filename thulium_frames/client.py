@@ -20,6 +20,7 @@ from thulium_frames.errors import (
     AuthenticationError,
     ForeignAnswerError,
     RequestRejectedError,
+    SettingsError,
     ThuliumFramesError,
     UnreadableAnswerError,
 )
@@ -31,14 +32,37 @@ Parameters = Sequence[tuple[str, str]]
 
 _PATH = "/api/connections"
 _SHOWN = ("date_from", "date_to", "offset", "limit")  # other filters may be personal data
-_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _MAX_REDIRECTS = 3
 _MAY_PASS = (408, 425, 429)
 _SLOW_DOWN = (429, 503)
 _API_USERS = "Administration, Users, API users in the Thulium panel"
 _CONTINUE = "The same command continues where it stopped."
 
+_CANNOT_BE_SENT = (
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+    httpx.CookieConflict,
+    UnicodeError,  # a host name that has no spelling in DNS
+)
+
 _log = logging.getLogger("thulium_frames")
+
+
+class _WithoutFilters(logging.Filter):
+    """httpx logs each URL at INFO; what is asked for in it may be a phone number."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_bare(arg) for arg in record.args)
+        return True
+
+
+def _bare(value: object) -> object:
+    return value.copy_with(query=None) if isinstance(value, httpx.URL) and value.path.endswith(_PATH) else value
+
+
+logging.getLogger("httpx").addFilter(_WithoutFilters())
 
 
 class StoppedError(Exception):
@@ -101,14 +125,19 @@ class Client:
 
     def _open(self) -> httpx.Client:
         settings = self._settings
-        http = httpx.Client(
-            auth=httpx.BasicAuth(settings.user.encode(), settings.password.reveal().encode()),
-            headers={"Accept": "application/json", "User-Agent": f"thulium-frames/{version('thulium-frames')}"},
-            limits=httpx.Limits(max_connections=self._workers, max_keepalive_connections=self._workers),
-            timeout=_TIMEOUT,
-            trust_env=not settings.is_loopback,  # no proxy stands between this machine and itself
-            verify=httpx.create_ssl_context(),
-        )
+        try:
+            http = httpx.Client(
+                auth=httpx.BasicAuth(settings.user.encode(), settings.password.reveal().encode()),
+                headers={"Accept": "application/json", "User-Agent": f"thulium-frames/{version('thulium-frames')}"},
+                limits=httpx.Limits(max_connections=self._workers, max_keepalive_connections=self._workers),
+                timeout=httpx.Timeout(self._retries.timeout, connect=min(self._retries.timeout, 10.0)),
+                trust_env=not settings.is_loopback,  # no proxy stands between this machine and itself
+                verify=httpx.create_ssl_context(),
+            )
+        except (OSError, ValueError, ImportError) as error:
+            raise SettingsError(
+                f"no connection can be set up: {error}. Look at SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables"
+            ) from error
         weakref.finalize(self, http.close).atexit = False  # for who forgets to close
         return http
 
@@ -126,15 +155,17 @@ class Client:
             return read(response.content)
         except (UnreadableAnswerError, ForeignAnswerError) as error:
             if message := self._messages(response):
-                raise _TryAgainError(ApiError(f"the system answered an error: {message}")) from error
+                raise _TryAgainError(
+                    self._error(ApiError, f"the system answered an error: {message}", response)
+                ) from error
             raise _TryAgainError(error) from error
 
     def _send(self, parameters: Parameters) -> httpx.Response:
         """The one seam where errors of httpx become ours."""
         with self._lock:
             http = self._http = self._http or self._open()
-        request = http.build_request("GET", self._settings.url + _PATH, params=list(parameters))
         try:
+            request = http.build_request("GET", self._settings.url + _PATH, params=list(parameters))
             for _ in range(_MAX_REDIRECTS):
                 with self._lock:
                     self.requests += 1
@@ -147,7 +178,7 @@ class Client:
             raise _TryAgainError(ApiError(f"no answer in time ({type(error).__name__})")) from error
         except httpx.DecodingError as error:
             raise _TryAgainError(UnreadableAnswerError("the answer's compression is damaged")) from error
-        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL, httpx.CookieConflict) as error:
+        except _CANNOT_BE_SENT as error:
             raise RequestRejectedError(f"the request cannot be sent: {error}") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             _refuse_certificate(error)
@@ -156,29 +187,32 @@ class Client:
 
     def _refuse(self, response: httpx.Response, began: float) -> NoReturn:
         status, message = response.status_code, self._messages(response)
-        request_id = self._redacted(_envelope(response).get("request_id") or response.headers.get("X-Request-Id") or "")
-        what = f"the system answered {status} {response.reason_phrase}".rstrip()
-        what += f": {message}" if message else ""
-        what += f" (request id {request_id})" if request_id else ""
-        kind, advice = _KINDS.get(status, (RequestRejectedError if status < 500 else ApiError, None))
-        error = kind(f"{what}. {advice}" if advice else what, status=status, request_id=request_id or None)
+        kind, advice = _KINDS.get(status, (RequestRejectedError if status < 500 else ApiError, ""))
+        what = f"the system answered {status} {response.reason_phrase}".rstrip() + (f": {message}" if message else "")
+        error = self._error(kind, what, response, advice)
         if status < 500 and status not in _MAY_PASS:
             raise error
         pause = _retry_after(response)
-        if status in _SLOW_DOWN:
+        if status in _SLOW_DOWN or pause is not None:
             self._pace.slow_down(began, min(self._retries.first_wait if pause is None else pause, self._retries.budget))
         raise _TryAgainError(error, told=status == 429 or pause is not None, pause=pause or 0.0)
+
+    def _error(self, kind: type[ApiError], what: str, response: httpx.Response, advice: str = "") -> ApiError:
+        request_id = self._redacted(_envelope(response).get("request_id") or response.headers.get("X-Request-Id") or "")
+        what += f" (request id {request_id})" if request_id else ""
+        what += f". {advice}" if advice else ""
+        return kind(self._redacted(what), status=response.status_code, request_id=request_id or None)
 
     def _messages(self, response: httpx.Response) -> str:
         errors = _envelope(response).get("errors")
         if not isinstance(errors, list):
             return ""
         texts = [f"{error.get('message')} (code {error.get('code')})" for error in errors if isinstance(error, dict)]
-        return self._redacted("; ".join(texts))
+        return self._redacted("; ".join(texts))[:300]
 
     def _redacted(self, told: object) -> str:
         """What a system tells may be what it was told."""
-        return str(told).replace(self._settings.password.reveal(), "***")[:300]
+        return str(told).replace(self._settings.password.reveal(), "***")[:500]
 
     def _where(self, parameters: Parameters) -> str:
         shown = " ".join(f"{name}={value}" for name, value in parameters if name in _SHOWN)
@@ -249,7 +283,7 @@ def _refuse_certificate(error: BaseException) -> None:
 def _retry_after(response: httpx.Response) -> float | None:
     """Seconds that `Retry-After` asks for, as a number or as a date; a date is held against the server's own clock."""
     text = response.headers.get("Retry-After", "")
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return float(text)
     try:
         now = parsedate_to_datetime(response.headers["Date"]) if "Date" in response.headers else datetime.now(UTC)

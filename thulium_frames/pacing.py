@@ -18,12 +18,14 @@ class RetryPolicy:
     """The same while the system has never answered: a wrong address is told soon."""
     budget: float = 300.0
     """No request goes on for longer, waiting included."""
+    timeout: float = 60.0
+    """One try waits so long for a connection, and for each piece of the answer."""
     first_wait: float = 0.5
     max_wait: float = 20.0
 
     def wait(self, failures: int) -> float:
         """Seconds before the next try: doubling, with jitter, so that workers do not come back all at once."""
-        longest = min(self.max_wait, self.first_wait * 2.0 ** (failures - 1))
+        longest = min(self.max_wait, self.first_wait * 2.0 ** min(failures - 1, 100))
         return random.uniform(0.5, 1.0) * longest  # noqa: S311  # no secret hangs on it
 
 

@@ -146,13 +146,18 @@ class Union:
 
     def __init__(self) -> None:
         self._calls: dict[_Identity, list[Call]] = {}
+        self._count: int | None = None
         self.fruitless_reads = 0
 
     @property
     def calls(self) -> list[Call]:
         return [call for equals in self._calls.values() for call in equals]
 
-    def add(self, pages: Iterable[Sequence[Call]]) -> None:
+    def add(self, pages: Iterable[Sequence[Call]], count: int) -> None:
+        """Add a read; one that tells another count proves nothing together with those before it."""
+        if count != self._count:
+            self._calls.clear()
+        self._count = count
         before = len(self.calls)
         for page in pages:
             equals: dict[_Identity, list[Call]] = {}
@@ -240,7 +245,7 @@ class Tree:
         if verdict is Verdict.CHANGED or len(union.calls) > count:
             union.forget()
         else:
-            union.add(read.pages)
+            union.add(read.pages, count)
         if len(union.calls) == count:
             return union.calls
         if union.fruitless_reads >= self._reading.fruitless_reads:

@@ -50,8 +50,6 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING, stream=sys.stderr)
-    for library in ("httpx", "httpcore"):
-        logging.getLogger(library).setLevel(logging.WARNING)  # they would log filters, which may be phone numbers
     try:
         return cli.main(list(arguments), prog_name="thulium-frames", standalone_mode=False) or 0
     except (click.Abort, KeyboardInterrupt):

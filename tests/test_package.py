@@ -1,0 +1,258 @@
+"""What prose says of the package's structure, held by walking it."""
+
+import ast
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import thulium_frames
+from thulium_frames import errors
+from thulium_frames.errors import ThuliumFramesError
+
+PACKAGE = "thulium_frames"
+FOLDER = Path(thulium_frames.__file__).parent
+
+#: What each module imports of the package; a new arrow in the picture is drawn here first.
+IMPORTS: dict[str, set[str]] = {
+    "errors": set(),
+    "schema": set(),
+    "windows": set(),
+    "pacing": set(),
+    "durable": set(),
+    "call": set(),
+    "filters": {"errors"},
+    "settings": {"errors"},
+    "rescue": {"call", "schema"},
+    "decode": {"call", "errors", "rescue", "schema"},
+    "client": {"errors", "pacing", "settings"},
+    "tree": {"call", "decode", "errors", "windows"},
+    "fetch": {"call", "decode", "errors", "tree", "windows"},
+    "dayfile": {"durable", "errors", "schema"},
+    "manifest": {"dayfile", "durable", "errors", "schema"},
+    "update": {"dayfile", "durable", "errors", "fetch", "filters", "windows"},
+    "lake": {"dayfile", "errors", "manifest", "schema", "update", "windows"},
+    "connections": {
+        "client", "decode", "errors", "fetch", "filters", "lake", "pacing", "schema", "settings", "tree", "update",
+        "windows",
+    },
+    "doctor": {"connections", "decode"},
+    "simulator": {"schema"},
+}  # fmt: skip
+#: These may import anything: the command line, and the door that loads names when they are used.
+FREE = {"cli", "__main__", "__init__"}
+
+#: Libraries that one part alone knows.
+OWNERS = {
+    "httpx": {"client"},
+    "tenacity": {"client"},
+    "filelock": {"manifest"},
+    "starlette": {"simulator"},
+    "uvicorn": {"simulator"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "pandas": {"connections"},
+}
+
+HEAVY = ["polars", "pyarrow", "httpx", "starlette", "rich", "pandas", "pyspark", "uvicorn", "duckdb"]
+COMMANDS = ["export", "fetch", "status", "verify", "demo", "serve", "doctor"]
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    """Each file, with the part it belongs to: its module, or the folder that it is in."""
+    for path in sorted(FOLDER.rglob("*.py")):
+        part = path.relative_to(FOLDER).parts[0].removesuffix(".py")
+        yield part, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Full names of the modules a file imports, also inside functions and for type checkers."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            module = node.module or ""
+            yield from (f"{module}.{alias.name}" for alias in node.names) if module == PACKAGE else [module]
+
+
+def part_of(module: str) -> str:
+    return [*module.split("."), "__init__"][1]
+
+
+def inner_imports() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for part, tree in sources():
+        inner = {part_of(name) for name in imported(tree) if name.split(".")[0] == PACKAGE}
+        found.setdefault(part, set()).update(inner - {part})
+    return found
+
+
+# --- who imports what
+
+
+def test_every_module_stands_in_the_table() -> None:
+    assert set(inner_imports()) == set(IMPORTS) | FREE
+
+
+@pytest.mark.parametrize("module", IMPORTS)
+def test_a_module_imports_what_the_table_says(module: str) -> None:
+    assert inner_imports()[module] == IMPORTS[module]
+
+
+def test_the_table_has_no_circle() -> None:
+    assert list(TopologicalSorter(IMPORTS).static_order())
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_library_is_known_to_one_part(library: str) -> None:
+    importers = {part for part, tree in sources() if library in {name.split(".")[0] for name in imported(tree)}}
+    assert importers == OWNERS[library]
+
+
+def test_only_the_command_line_prints_exits_and_configures_logging() -> None:
+    for part, tree in sources():
+        calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        if part not in ("cli", "__main__"):
+            assert not calls & {"print", "exit", "sys.exit", "os._exit", "logging.basicConfig"}, part
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    for part, tree in sources():
+        used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert part == "settings" or not used & {"os.environ", "os.getenv"}, part
+
+
+# --- what is loaded when
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level names of the modules that are loaded in a new interpreter after some code."""
+    tell = "import json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{tell}"], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    loaded = loaded_after("import thulium_frames")
+    assert PACKAGE in loaded
+    assert not loaded & set(HEAVY)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], *([name, "--help"] for name in COMMANDS)])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+import sys
+from thulium_frames.__main__ import main
+sys.argv = ["thulium-frames", *{arguments!r}]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+    loaded = loaded_after(code)
+    assert "click" in loaded
+    assert not loaded & set(HEAVY)
+
+
+def test_the_decoder_loads_no_http() -> None:
+    assert "httpx" not in loaded_after("import thulium_frames.decode, thulium_frames.fetch, thulium_frames.lake")
+
+
+# --- the one door
+
+
+def test_the_public_names_are_the_pinned_ones() -> None:
+    assert {"Thulium", "Lake", "scan_lake", "SCHEMA"} <= set(thulium_frames.__all__)
+
+
+def test_the_public_names_are_sorted() -> None:
+    """As linters sort them: constants, then classes, then the rest."""
+    names = thulium_frames.__all__
+    assert names == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    assert len(set(names)) == len(names)
+
+
+def test_the_public_names_are_those_that_are_loaded_when_used() -> None:
+    assert set(thulium_frames._HOMES) == set(thulium_frames.__all__)
+
+
+def test_the_public_names_are_those_that_type_checkers_see() -> None:
+    tree = dict(sources())["__init__"]
+    for_checkers = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.name: (node.module or "").removeprefix(f"{PACKAGE}.")
+        for node in for_checkers.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == thulium_frames._HOMES
+
+
+@pytest.mark.parametrize("name", thulium_frames.__all__)
+def test_every_public_name_resolves(name: str) -> None:
+    home = importlib.import_module(f"{PACKAGE}.{thulium_frames._HOMES[name]}")
+    assert getattr(thulium_frames, name) is getattr(home, name)
+    assert name in dir(thulium_frames)
+
+
+@pytest.mark.parametrize("name", ["Thulum", "_Thulium", "__path_of__"])
+def test_another_name_is_no_attribute(name: str) -> None:
+    with pytest.raises(AttributeError, match=name):
+        getattr(thulium_frames, name)
+
+
+def test_the_package_is_typed() -> None:
+    assert (FOLDER / "py.typed").is_file()
+
+
+# --- errors
+
+
+ERRORS: dict[str, tuple[int, type[BaseException]]] = {
+    "ThuliumFramesError": (1, Exception),
+    "SettingsError": (2, ValueError),
+    "FilterError": (2, ValueError),
+    "ApiError": (3, ConnectionError),
+    "AuthenticationError": (3, PermissionError),
+    "RequestRejectedError": (3, ConnectionError),
+    "UnreadableAnswerError": (3, ConnectionError),
+    "ContractError": (4, ValueError),
+    "ForeignAnswerError": (4, ValueError),
+    "UnprovenWindowError": (4, ValueError),
+    "LakeError": (5, OSError),
+    "LakeLockedError": (5, BlockingIOError),
+    "LakeMismatchError": (5, OSError),
+    "LakeDamagedError": (5, OSError),
+}
+
+
+def all_errors(kind: type[ThuliumFramesError] = ThuliumFramesError) -> Iterator[type[ThuliumFramesError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from all_errors(child)
+
+
+def test_every_error_stands_in_the_tree() -> None:
+    importlib.import_module(f"{PACKAGE}.connections")
+    assert {kind.__name__ for kind in all_errors()} == set(ERRORS)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_has_its_exit_code_and_is_caught_as_a_builtin_too(name: str) -> None:
+    kind = getattr(errors, name)
+    exit_code, builtin = ERRORS[name]
+    assert kind.exit_code == exit_code
+    assert issubclass(kind, ThuliumFramesError)
+    assert issubclass(kind, builtin)
+    assert str(kind("what, where, what to do")) == "what, where, what to do"
+    assert (kind.__doc__ or "").strip()
+
+
+def test_the_tree_at_the_top_of_the_module_draws_every_error() -> None:
+    assert all(name in (errors.__doc__ or "") for name in ERRORS)
