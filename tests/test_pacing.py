@@ -1,6 +1,7 @@
 import threading
 from contextlib import ExitStack
 from dataclasses import FrozenInstanceError
+from queue import SimpleQueue
 
 import pytest
 from hypothesis import given
@@ -147,29 +148,40 @@ def test_a_stop_ends_a_pause() -> None:
 # --- taking turns
 
 
-@pytest.mark.parametrize("slowed", [False, True])
-def test_no_more_are_in_flight_than_allowed(slowed: bool) -> None:
-    pace, stop, lock = Pace(4), threading.Event(), threading.Lock()
+class Telling(threading.Condition):
+    """Tells when somebody waits on it."""
+
+    def __init__(self, told: "SimpleQueue[str]") -> None:
+        super().__init__()
+        self.told = told
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.told.put("waits")
+        return super().wait(timeout)
+
+
+@pytest.mark.parametrize(("most", "slowed", "allowed"), [(1, False, 1), (3, False, 3), (3, True, 1), (8, True, 4)])
+def test_who_comes_when_all_turns_are_taken_waits_for_one(most: int, slowed: bool, allowed: int) -> None:
+    told: SimpleQueue[str] = SimpleQueue()
+    pace, stop = Pace(most), threading.Event()
+    pace._changed = Telling(told)
     if slowed:
         pace.slow_down(began=float("inf"), pause=0)
-    in_flight, most = 0, 0
 
-    def work() -> None:
-        nonlocal in_flight, most
-        for _ in range(20):
-            with pace.turn(stop):
-                with lock:
-                    in_flight += 1
-                    most = max(most, in_flight)
-                with lock:
-                    in_flight -= 1
+    def take_a_turn() -> None:
+        with pace.turn(stop):
+            told.put("has a turn")
 
-    workers = [threading.Thread(target=work) for _ in range(8)]
-    for worker in workers:
+    with ExitStack() as turns:
+        for _ in range(allowed):
+            turns.enter_context(pace.turn(stop))
+        worker = threading.Thread(target=take_a_turn, daemon=True)
         worker.start()
-    for worker in workers:
-        worker.join()
-    assert 1 <= most <= (2 if slowed else 4)
+        assert told.get(timeout=10) == "waits"
+    while (news := told.get(timeout=10)) == "waits":
+        pass
+    assert news == "has a turn"
+    worker.join()
 
 
 def test_a_turn_that_ended_in_an_error_is_given_back(time: FakeTime) -> None:

@@ -171,7 +171,10 @@ def spread(rows: int, root: Window) -> list[Row]:
     return [Row((root.start + number * step).replace(microsecond=0), number) for number in range(rows)]
 
 
-def crowd(rows: int, minute: datetime = START + 600 * MINUTE) -> list[Row]:
+CROWDED = START + 600 * MINUTE
+
+
+def crowd(rows: int, minute: datetime = CROWDED) -> list[Row]:
     return [Row(minute + number % 60 * SECOND, number) for number in range(rows)]
 
 
@@ -314,11 +317,19 @@ class ScriptedServer(Server):
     def __init__(self, pages: list[tuple[int, list[Row]]]) -> None:
         super().__init__([])
         self.pages = pages
+        self.asked: list[tuple[int, int]] = []
 
     def answer(self, window: Window, span: Span) -> Page:  # noqa: ARG002  # whatever is asked
+        self.asked.append((span.offset, span.limit))
         count, rows = self.pages[self.requests]
         self.requests += 1
         return Page(count, [row.call for row in rows])
+
+
+def drive_minute(pages: list[tuple[int, list[Row]]], *, fruitless_reads: int = 12) -> Outcome:
+    """Read one crowded minute, a row at a time, from prepared pages."""
+    reading = Reading(page_rows=1, window_rows=10, ahead_rows=10, fruitless_reads=fruitless_reads)
+    return drive(ScriptedServer(pages), Window(CROWDED, CROWDED + MINUTE), reading)
 
 
 def test_a_call_that_went_between_two_reads_of_a_crowded_minute_is_not_told() -> None:
@@ -326,18 +337,42 @@ def test_a_call_that_went_between_two_reads_of_a_crowded_minute_is_not_told() ->
     kept, gone, unseen = crowd(3)
     with_gone = [(3, [kept]), (3, [gone]), (3, [kept])]
     without = [(2, [kept]), (2, [kept]), (2, [kept]), (2, [unseen])]
-    outcome = drive(
-        ScriptedServer(with_gone + without),
-        Window(kept.date, kept.date + MINUTE),
-        Reading(page_rows=1, window_rows=10, ahead_rows=10),
-    )
-    assert outcome.numbers == told([kept, unseen])
+    assert drive_minute(with_gone + without).numbers == told([kept, unseen])
+
+
+def test_a_read_in_which_the_count_changed_adds_nothing_to_a_crowded_minute() -> None:
+    gone, kept, one, other = crowd(4)
+    changing = [(2, [gone]), (3, [kept])]
+    without = [*[(3, [one])] * 3, (3, [kept]), (3, [other]), (3, [kept])]
+    assert drive_minute(changing + without).numbers == told([kept, one, other])
+
+
+def test_calls_of_a_crowded_minute_that_were_replaced_are_forgotten_in_time() -> None:
+    """The count stayed, but more calls were told apart than there are."""
+    kept, gone, one, other = crowd(4)
+    before = [(3, [kept]), (3, [gone]), (3, [kept])]
+    after = [(3, [row]) for row in (one, other, one, kept, kept, kept, one, kept, one, other, other, other)]
+    assert drive_minute(before + after).numbers == told([kept, one, other])
+
+
+def test_a_crowded_minute_is_read_on_while_each_read_brings_a_call() -> None:
+    rows = crowd(6)
+    pages = [(6, [row]) for row in rows for _ in range(6)]
+    assert drive_minute(pages, fruitless_reads=2).numbers == told(rows)
+
+
+@pytest.mark.parametrize("fruitless_reads", [1, 2, 5])
+def test_a_crowded_minute_is_given_up_after_so_many_reads_without_a_new_call(fruitless_reads: int) -> None:
+    one, other, _ = crowd(3)
+    pages = [(3, [one])] * 3 + [(3, [other])] * 3 * fruitless_reads
+    server_of_all = [*pages, *[(3, [one])] * 3]
+    outcome = drive_minute(server_of_all, fruitless_reads=fruitless_reads)
+    assert outcome.error is not None
+    assert f"{fruitless_reads} reads" in str(outcome.error)
 
 
 def test_a_crowded_minute_that_empties_while_it_is_read_is_empty() -> None:
-    one = crowd(2)[0]
-    server = ScriptedServer([(2, [one]), (0, []), (0, []), (0, [])])
-    outcome = drive(server, Window(one.date, one.date + MINUTE), Reading(page_rows=1, window_rows=10, ahead_rows=10))
+    outcome = drive_minute([(2, crowd(1)), (0, []), (0, []), (0, [])])
     assert (outcome.numbers, outcome.error) == ([], None)
 
 
@@ -436,6 +471,13 @@ def test_a_page_that_is_shorter_than_asked_is_followed_by_the_rest() -> None:
     server = Server(spread(18, ROOT), most_a_page=3)
     assert drive(server, ROOT, SMALL).windows == [ROOT]
     assert server.requests == 1 + math.ceil((18 - 3) / (3 - 1))
+
+
+def test_a_later_page_that_is_shorter_than_asked_is_followed_by_the_rest() -> None:
+    rows = spread(6, ROOT)
+    server = ScriptedServer([(6, rows[:4]), (6, rows[3:5]), (6, rows[4:])])
+    assert drive(server, ROOT, Reading(page_rows=4, window_rows=20, ahead_rows=20)).numbers == told(rows)
+    assert server.asked == [(0, 4), (3, 3), (4, 2)]
 
 
 def test_a_page_that_is_longer_than_asked_is_taken() -> None:
