@@ -1,5 +1,6 @@
 """The command line as people and scripts meet it: real processes, real sockets, real files."""
 
+import dataclasses
 import json
 import os
 import pty
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Lake, scan_lake
 from thulium_frames.cli import cli
-from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
+from thulium_frames.simulator import Centre, Faults, GeneratedCalls, create_app, running
 
 PROGRAM = [sys.executable, "-m", "thulium_frames"]
 DAYS = ["--from", str(FIRST), "--to", str(LAST)]
@@ -359,6 +360,32 @@ def test_serve_invents_a_centre(run: Run) -> None:
         server.send_signal(signal.SIGTERM)
     assert done.returncode == 0, done.stderr
     assert server.returncode == 143
+
+
+def test_every_fault_of_the_simulator_has_its_flag(run: Run) -> None:
+    names = {"fault_seed" if field.name == "seed" else field.name for field in dataclasses.fields(Faults)}
+    flags = {f"--{name.replace('_', '-')}" for name in names}
+    assert flags <= {flag for parameter in cli.commands["serve"].params for flag in parameter.opts}
+    told = run("serve", "-h").stdout
+    assert {flag for flag in flags if flag not in told} == set()
+
+
+def test_serve_misbehaves_as_it_is_told(run: Run) -> None:
+    command = [*PROGRAM, "serve", "--port", "0", "--days", "2", "--calls-per-day", "40", "--fault-seed", "7"]
+    faults = ["--server-errors", "1", "--failures-first", "1", "--count-as-text", "--outage", "3", "3"]
+    with subprocess.Popen([*command, *faults], env=environment(), stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().split("/api/connections")[0].removeprefix("Serving ")
+        done = run("--debug", "export", "lake", "--json", url=address)
+        server.send_signal(signal.SIGTERM)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("try 1 failed") == 2
+
+
+def test_a_fault_out_of_its_range_is_wrong_use(run: Run) -> None:
+    assert run("serve", "--server-errors", "2").returncode == 2
+    told = run("serve", "--drift-until", "1")
+    assert (told.returncode, "drift_until must be 2 or more" in told.stderr) == (2, True)
 
 
 def test_a_taken_port_is_told(run: Run, url: str) -> None:
