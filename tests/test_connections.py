@@ -141,6 +141,8 @@ def test_wrong_use_is_told_before_any_request(url: str) -> None:
     with pytest.raises(SettingsError, match="at least 1"):
         Thulium(url, "demo", "demo", workers=0)
     with pytest.raises(SettingsError, match="from 1 to 100"):
-        Thulium(url, "demo", "demo", reading=Reading(page_rows=101))
+        Reading(page_rows=101)
+    with pytest.raises(SettingsError, match="at least 1"):
+        Reading(ahead_rows=0)
     with pytest.raises(FilterError, match="whole days"):
         _ = Thulium(url, "demo", "demo").connections().head(3).days

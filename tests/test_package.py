@@ -31,7 +31,7 @@ IMPORTS: dict[str, set[str]] = {
     "rescue": {"call", "schema"},
     "decode": {"call", "errors", "rescue", "schema"},
     "client": {"errors", "pacing", "settings"},
-    "tree": {"call", "decode", "errors", "windows"},
+    "tree": {"filters", "call", "decode", "errors", "windows"},
     "fetch": {"call", "decode", "errors", "tree", "windows"},
     "dayfile": {"durable", "errors", "schema"},
     "manifest": {"dayfile", "durable", "errors", "schema"},

@@ -371,12 +371,12 @@ def test_a_crowded_minute_is_given_up_after_so_many_reads_without_a_new_call(fru
     assert f"{fruitless_reads} reads" in str(outcome.error)
 
 
-def test_a_crowded_minute_whose_count_never_rests_is_given_up() -> None:
-    """Each read is of one count and proves nothing, and the next one is of another."""
-    one, *_ = crowd(1)
-    pages = [*[(3, [one])] * 3, *[(2, [one])] * 2] * 20
-    outcome = drive_minute(pages, fruitless_reads=12)
-    assert outcome.error is not None
+@pytest.mark.parametrize("reads", [["aaaa", "bbb"], ["aaaa", "aabb", "aaa"], ["aaaa", "aabb", "aaa", "aab"]])
+def test_a_crowded_minute_whose_count_never_rests_is_given_up(reads: list[str]) -> None:
+    """Each read is of one count and proves nothing, also together with others of that count."""
+    rows = dict(zip("ab", crowd(2), strict=True))
+    pages = [(len(read) + 1, [rows[name]]) for read in reads for name in read + read[-1]]
+    assert drive_minute(pages * 20, fruitless_reads=12).error is not None
 
 
 def test_a_crowded_minute_that_empties_while_it_is_read_is_empty() -> None:

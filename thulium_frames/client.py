@@ -107,7 +107,7 @@ class Client:
         patience = _Patience(self._retries, self)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_TryAgainError),
-            stop=tenacity.stop_any(tenacity.stop_when_event_set(stop), patience),
+            stop=patience,
             wait=patience.wait,
             sleep=tenacity.sleep_using_event(stop),
             reraise=True,

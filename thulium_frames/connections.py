@@ -18,7 +18,7 @@ from thulium_frames.client import Client
 from thulium_frames.decode import Page, read_page, to_batch
 from thulium_frames.errors import FilterError, SettingsError
 from thulium_frames.fetch import Piece, read_pieces
-from thulium_frames.filters import MAX_LIMIT, Bound, Filters
+from thulium_frames.filters import Bound, Filters
 from thulium_frames.lake import Lake
 from thulium_frames.pacing import RetryPolicy
 from thulium_frames.schema import SCHEMA
@@ -61,8 +61,8 @@ class Thulium:
         self._settings = resolve(
             url, user, password, password_file=password_file, use_netrc=netrc, ask=ask, allow_http=allow_http
         )
-        if workers < 1 or not 1 <= reading.page_rows <= MAX_LIMIT:
-            raise SettingsError(f"workers are at least 1, and rows a page from 1 to {MAX_LIMIT}")
+        if workers < 1:
+            raise SettingsError(f"workers are at least 1, not {workers}")
         self.time_zone = _checked_zone(time_zone)
         self.workers = workers
         self.reading = reading

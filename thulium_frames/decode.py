@@ -91,7 +91,9 @@ def _refusal(body: bytes) -> Exception:
         content = msgspec.json.decode(body)
     except _UNDECODABLE:
         return UnreadableAnswerError(f"the answer is not JSON but {_outline(body)}")
-    if isinstance(content, dict):
+    if isinstance(content, dict) and {"count", "result"} <= set(content):
+        shape = "an object whose count or rows are of another kind"
+    elif isinstance(content, dict):
         names = [name if name.isidentifier() else "…" for name in sorted(content)[:5]]
         shape = f"an object with {', '.join(names) or 'nothing in it'}"
     else:

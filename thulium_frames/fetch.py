@@ -64,7 +64,7 @@ class _Crew:
         self.stop = threading.Event()
         self._ask, self._to_batch, self._on_count = ask, to_batch, on_count
         self._tree = tree
-        self._built: dict[WindowRead, Piece] = {}
+        self._built: dict[WindowRead, Piece | None] = {}  # None: proven, and being built
         self._error: BaseException | None = None
         self._counted = False
         self._changed = threading.Condition()
@@ -82,11 +82,12 @@ class _Crew:
     def _next_piece(self) -> Piece | None:
         with self._changed:
             while (head := self._tree.head()) is not None:
-                if (piece := self._built.pop(head, None)) is not None:
+                if (piece := self._built.get(head)) is not None:
+                    del self._built[head]
                     self._tree.drop_head()
                     self._changed.notify_all()
                     return piece
-                if self._error is not None:
+                if self._error is not None and head not in self._built:
                     raise self._error
                 self._changed.wait()
         return None
@@ -115,12 +116,23 @@ class _Crew:
                 self._counted = True
                 self._on_count(page.count)
             calls = self._tree.receive(read, span, page)
+            if calls is not None:
+                self._built[read] = None
             self._changed.notify_all()
         if calls is not None:
+            self._build(read, calls)
+
+    def _build(self, read: WindowRead, calls: Sequence[Call]) -> None:
+        piece = None
+        try:
             piece = Piece(read.window, _within(read.window, self._to_batch(calls)))
+        finally:
             with self._changed:
                 read.release()
-                self._built[read] = piece
+                if piece is None:
+                    del self._built[read]
+                else:
+                    self._built[read] = piece
                 self._changed.notify_all()
 
 

@@ -81,7 +81,7 @@ class Pace:
         with self._changed:
             now = self.clock()
             self._resume_at = max(self._resume_at, now + pause)
-            if began >= self._slowed_at:  # the other requests of the same burst say nothing new
+            if began > self._slowed_at:  # the other requests of the same burst say nothing new
                 self._slowed_at = now
                 self._allowed = max(1, self._allowed // 2)
                 self._answers = 0

@@ -14,7 +14,8 @@ from enum import Enum, auto
 
 from thulium_frames.call import Call, identity
 from thulium_frames.decode import Page
-from thulium_frames.errors import UnprovenWindowError
+from thulium_frames.errors import SettingsError, UnprovenWindowError
+from thulium_frames.filters import MAX_LIMIT
 from thulium_frames.windows import Window, split
 
 
@@ -30,6 +31,10 @@ class Reading:
     """Held or under way before they are taken; this bounds the memory."""
     fruitless_reads: int = 12
     """A crowded minute is given up after so many reads in a row that brought no new call."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.page_rows <= MAX_LIMIT or min(self.window_rows, self.ahead_rows, self.fruitless_reads) < 1:
+            raise SettingsError(f"rows a page are from 1 to {MAX_LIMIT}, the other sizes at least 1, not {self}")
 
     def for_rows(self, rows: int | None) -> "Reading":
         """The same, in windows no larger than helps who takes only the first `rows`."""
@@ -147,6 +152,7 @@ class Union:
     def __init__(self) -> None:
         self._calls: dict[_Identity, list[Call]] = {}
         self._count: int | None = None
+        self._most = 0
         self.fruitless_reads = 0
 
     @property
@@ -158,7 +164,6 @@ class Union:
         if count != self._count:
             self._calls.clear()
         self._count = count
-        before = len(self.calls)
         for page in pages:
             equals: dict[_Identity, list[Call]] = {}
             for call in page:
@@ -166,7 +171,8 @@ class Union:
             self._calls.update(
                 {key: calls for key, calls in equals.items() if len(calls) >= len(self._calls.get(key, ()))}
             )
-        self.fruitless_reads = 0 if len(self.calls) > before else self.fruitless_reads + 1
+        self.fruitless_reads = 0 if len(self.calls) > self._most else self.fruitless_reads + 1
+        self._most = max(self._most, len(self.calls))
 
     def forget(self) -> None:
         self._calls.clear()

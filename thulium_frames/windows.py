@@ -42,10 +42,6 @@ def floor(moment: datetime, unit: timedelta) -> datetime:
     return moment - (moment - _ORIGIN) % unit
 
 
-def ceil(moment: datetime, unit: timedelta) -> datetime:
-    return moment + (_ORIGIN - moment) % unit
-
-
 def split(window: Window, parts: int) -> list[Window]:
     """Cut a window into at most `parts` of about equal length: at midnights where it holds any, else at minutes.
 
