@@ -91,13 +91,14 @@ class Client:
         self._pace = Pace(workers)
         self._lock = threading.Lock()
         self._http: httpx.Client | None = None
+        self._busy = 0
+        self._is_closing = False
 
     def close(self) -> None:
-        """Close the kept connections; another request opens new ones."""
+        """Close the kept connections, as soon as no request uses them; another request opens new ones."""
         with self._lock:
-            http, self._http = self._http, None
-        if http is not None:
-            http.close()
+            self._is_closing = True
+        self._close_when_idle()
 
     def get(self, parameters: Parameters, read: Callable[[bytes], T], stop: threading.Event) -> T:
         """Send one request, again when it fails in a way that may pass, and return what `read` makes of the body.
@@ -161,9 +162,27 @@ class Client:
             raise _TryAgainError(error) from error
 
     def _send(self, parameters: Parameters) -> httpx.Response:
-        """The one seam where errors of httpx become ours."""
         with self._lock:
             http = self._http = self._http or self._open()
+            self._busy += 1
+        try:
+            return self._follow(http, parameters)
+        finally:
+            with self._lock:
+                self._busy -= 1
+            self._close_when_idle()
+
+    def _close_when_idle(self) -> None:
+        with self._lock:
+            if not self._is_closing or self._busy:
+                return
+            self._is_closing = False
+            http, self._http = self._http, None
+        if http is not None:
+            http.close()
+
+    def _follow(self, http: httpx.Client, parameters: Parameters) -> httpx.Response:
+        """The one seam where errors of httpx become ours."""
         try:
             request = http.build_request("GET", self._settings.url + _PATH, params=list(parameters))
             for _ in range(_MAX_REDIRECTS):

@@ -75,8 +75,8 @@ def write_day(folder: Path, day: date, batches: Iterable[pa.RecordBatch], read_a
     The batches come in row order and are taken one by one. When anything fails, the folder is as it was.
     """
     is_new = not folder.is_dir()
-    make_folder(folder)
     try:
+        make_folder(folder)
         with replacing(folder / _FILE_NAME) as staged:
             _write(staged, day, batches, read_at)
             _seal(staged)

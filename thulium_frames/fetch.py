@@ -43,7 +43,7 @@ def read_pieces(
     """Read a window; yields its pieces in time order, without gaps.
 
     Nothing is asked before the first piece is. Leaving the iterator early stops the workers. `on_count` hears once how
-    many calls the first answer tells. An error is raised after the pieces that come before its window.
+    many calls the first answer tells. An error is raised once the windows proven before it are taken.
     """
     crew = _Crew(Tree(root, reading), ask, to_batch, on_count)
     try:

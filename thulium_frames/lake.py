@@ -141,7 +141,9 @@ class Lake:
             files = [day_file(self.path, day) for day in days_in(self.path)]
         if not files:
             return pl.LazyFrame(pl.DataFrame(SCHEMA.empty_table())).with_columns(call_date=pl.lit(None, pl.Date))
-        return pl.scan_parquet(files, hive_partitioning=True, hive_schema={"call_date": pl.Date})
+        # With the schema given, each file is opened once: one that is replaced meanwhile is read whole, old or new.
+        schema: dict[str, pl.DataType] = {**pl.DataFrame(SCHEMA.empty_table()).schema, "call_date": pl.Date()}
+        return pl.scan_parquet(files, schema=schema, hive_partitioning=True, hive_schema={"call_date": pl.Date})
 
 
 def scan_lake(path: str | os.PathLike[str]) -> pl.LazyFrame:
@@ -156,7 +158,9 @@ def _as_lake_errors(path: Path) -> Iterator[None]:
     except ThuliumFramesError:
         raise
     except OSError as error:
+        in_the_way = next((folder for folder in (path, *path.parents) if folder.is_file()), error.filename)
+        at = f" ({in_the_way})" if in_the_way else ""
         raise LakeError(
-            f"the lake {path} cannot be used: {error.strerror or error}.\n"
+            f"the lake {path} cannot be used: {error.strerror or error}{at}.\n"
             "Days already written are whole; free the way and run the same command again"
         ) from error

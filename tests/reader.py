@@ -1,0 +1,66 @@
+"""A program: it reads a lake again and again until its stdin ends, and once more then.
+
+    python tests/reader.py lake version-a version-b
+
+Each day that it reads must be, row by row, that day of one of the other lakes; each reading prints which. Meanwhile the
+lake must never seem to be damaged.
+"""
+
+import select
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from thulium_frames import Lake, scan_lake
+
+Days = dict[date, pl.DataFrame]
+
+
+def by_polars(lake: Path) -> pl.DataFrame:
+    return scan_lake(lake).collect()
+
+
+def by_arrow(lake: Path) -> pl.DataFrame:
+    days = ds.partitioning(pa.schema([("call_date", pa.date32())]), flavor="hive")
+    return pl.DataFrame(ds.dataset(lake, partitioning=days).to_table())
+
+
+READERS: list[Callable[[Path], pl.DataFrame]] = [by_polars, by_arrow]
+
+
+def days_of(frame: pl.DataFrame) -> Days:
+    return {day: rows for (day,), rows in frame.partition_by("call_date", as_dict=True).items()}
+
+
+def version_of(day: date, rows: pl.DataFrame, versions: list[Days]) -> str:
+    for name, version in zip("AB", versions, strict=True):
+        if rows.equals(version[day].select(rows.columns)):
+            return name
+    raise AssertionError(f"{day} is {len(rows)} rows, and of neither version")
+
+
+def main() -> None:
+    lake, *others = map(Path, sys.argv[1:])
+    frames = [scan_lake(other).collect() for other in others]
+    versions = [days_of(frame) for frame in frames]
+    is_last = False
+    while not is_last:
+        is_last = bool(select.select([sys.stdin], [], [], 0)[0])
+        for read in READERS:
+            found = days_of(read(lake).cast(frames[0].schema))
+            if found.keys() != versions[0].keys():
+                raise AssertionError(f"{read.__name__} found {sorted(found)}")
+            seen = [version_of(day, rows, versions) for day, rows in sorted(found.items())]
+            sys.stdout.write(f"{read.__name__} {''.join(seen)}\n")
+            sys.stdout.flush()
+        if (damaged := Lake(lake).verify().damaged) or (damaged := Lake(lake).status().damaged):
+            raise AssertionError(f"damaged: {damaged}")
+
+
+if __name__ == "__main__":
+    main()
