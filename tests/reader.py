@@ -13,8 +13,6 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.dataset as ds
 
 from thulium_frames import Lake, scan_lake
 
@@ -25,12 +23,7 @@ def by_polars(lake: Path) -> pl.DataFrame:
     return scan_lake(lake).collect()
 
 
-def by_arrow(lake: Path) -> pl.DataFrame:
-    days = ds.partitioning(pa.schema([("call_date", pa.date32())]), flavor="hive")
-    return pl.DataFrame(ds.dataset(lake, partitioning=days).to_table())
-
-
-READERS: list[Callable[[Path], pl.DataFrame]] = [by_polars, by_arrow]
+READERS: list[Callable[[Path], pl.DataFrame]] = [by_polars]
 
 
 def days_of(frame: pl.DataFrame) -> Days:

@@ -468,7 +468,7 @@ def test_a_reader_meanwhile_sees_each_day_before_or_after_and_never_between(
     assert (reader.returncode, errors) == (0, "")
     readings = [line.split() for line in [*seen, *rest.splitlines()]]
     assert readings[0][1] == readings[-1][1] == readings[-2][1] == "A" * len(DAYS)
-    assert {name for name, _ in readings} == {"by_polars", "by_arrow"}
+    assert {name for name, _ in readings} == {"by_polars"}
 
 
 @pytest.fixture(scope="module")

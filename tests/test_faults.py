@@ -194,9 +194,9 @@ BUSY_MINUTE = Counter(str(record.row["date"]) for record in CALLS.records(FIRST)
 MATRIX: dict[str, Case] = {
     "seed": Case(Faults(seed=9, server_errors=0.3), happened=dealt("server_errors")),
     "latency": Case(Faults(latency=0.003), happened=takes(0.003)),
-    "rate_limit": Case(Faults(rate_limit=4, rate_window=0.05)),
-    "rate_window": Case(Faults(rate_limit=1, rate_window=0.02), happened=dealt("rate_limit")),
-    "retry_after": Case(Faults(rate_limit=4, rate_window=0.05, retry_after="date"), happened=dealt("rate_limit")),
+    "rate_limit": Case(Faults(rate_limit=4, rate_window=0.3)),
+    "rate_window": Case(Faults(rate_limit=1, rate_window=0.03), happened=dealt("rate_limit")),
+    "retry_after": Case(Faults(rate_limit=4, rate_window=0.3, retry_after="date"), happened=dealt("rate_limit")),
     "resets_before": Case(Faults(resets_before=0.3)),
     "server_errors": Case(Faults(server_errors=0.3)),
     "redirects": Case(Faults(redirects=0.3)),
@@ -718,7 +718,7 @@ def test_a_lake_read_by_a_wrong_clock_heals(years: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("years", [-1, 1])
 def test_a_wrong_clock_does_not_lengthen_a_pause_that_ends_at_a_date(years: int) -> None:
-    faults = Faults(rate_limit=4, rate_window=0.05, retry_after="date")
+    faults = Faults(rate_limit=4, rate_window=0.3, retry_after="date")
     app = create_app(CALLS, faults=faults)
     with at("client", datetime(2026 + years, 1, 1, tzinfo=UTC)), running(app) as url, client(url) as thulium:
         assert_true(frame_of(thulium), app, faults)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _FOOTER_KEY = "thulium_frames"
 _SEAL_KEY = "thulium_frames_seal"
 _SEAL_MARK = "sha256:"
 _OPEN_SEAL = _SEAL_MARK + "0" * 64
+_SEAL = re.compile(rb"sha256:[0-9a-f]{64}")
+_UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
 _ROW_GROUP_ROWS = 100_000
 _SORTED_BY = [pq.SortingColumn(SCHEMA.get_field_index(name), nulls_first=True) for name in ROW_ORDER[:2]]
 
@@ -40,6 +43,8 @@ class DayFacts:
 
     def has_settled(self, time_zone: str, settling: timedelta, now: datetime) -> bool:
         """Whether the day was read `settling` after its end. A reading in the future proves a wrong clock, no more."""
+        if self.day >= now.date():
+            return False
         next_day = self.day + timedelta(days=1)
         end = datetime(next_day.year, next_day.month, next_day.day, tzinfo=ZoneInfo(time_zone))
         return end.astimezone(UTC) + settling <= self.read_at <= now
@@ -119,10 +124,10 @@ def _digest(content: bytes) -> str:
     return _SEAL_MARK + hashlib.sha256(content).hexdigest()
 
 
-def _is_sealed(path: Path, seal: bytes) -> bool:
-    """Whether the file is, to the bit, what was sealed."""
-    content = path.read_bytes()
-    return content.count(seal) == 1 and _digest(content.replace(seal, _OPEN_SEAL.encode())).encode() == seal
+def _is_sealed(content: bytes) -> bool:
+    """Whether these bytes are, to the bit, what was sealed; page checksums alone leave the footer out."""
+    seals = _SEAL.findall(content)
+    return len(seals) == 1 and _digest(content.replace(seals[0], _OPEN_SEAL.encode())).encode() == seals[0]
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -141,35 +146,45 @@ def read_facts(path: Path) -> DayFacts:
     """The footer's facts. Raises LakeDamagedError when the file is not a lake's, or was not written to its end."""
     try:
         with pq.ParquetFile(path) as file:
-            facts = json.loads(file.metadata.metadata[_FOOTER_KEY.encode()])
-            rows = file.metadata.num_rows
-        if rows != facts["rows"]:
-            raise ValueError(f"{rows} rows where {facts['rows']} were written")
-        read_at = datetime.fromisoformat(facts["read_at"]).astimezone(UTC)
-        return DayFacts(date.fromisoformat(facts["day"]), rows, read_at, path.stat().st_size)
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+            return _facts(file, path.stat().st_size)
+    except _UNREADABLE as error:
         raise LakeDamagedError(_first_line(error)) from error
+
+
+def _facts(file: pq.ParquetFile, size: int) -> DayFacts:
+    told = (file.metadata.metadata or {}).get(_FOOTER_KEY.encode())
+    if told is None:
+        raise LakeDamagedError("its footer does not say what it holds: another program wrote it")
+    try:
+        facts = json.loads(told)
+        day, rows = date.fromisoformat(facts["day"]), facts["rows"]
+        read_at = datetime.fromisoformat(facts["read_at"]).astimezone(UTC)
+    except _UNREADABLE as error:
+        raise LakeDamagedError(f"its footer cannot be understood: {_first_line(error)}") from error
+    if file.metadata.num_rows != rows:
+        raise LakeDamagedError(f"it holds {file.metadata.num_rows} rows where {rows} were written")
+    return DayFacts(day, rows, read_at, size)
 
 
 def damage_of(path: Path, day: date) -> str | None:
     """What is wrong with a day file, None when nothing is. Every page is read, with its checksum."""
     try:
-        if (facts := read_facts(path)).day != day:
-            return f"it is the file of {facts.day}"
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            if not file.schema_arrow.equals(SCHEMA):
-                return "its columns are not those of the schema"
-            return _misplaced(file, day) or _broken_seal(path, file)
+        content = path.read_bytes()
+        with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
+            damage = _misfit(file, day, len(content))
     except LakeDamagedError as error:
         return str(error)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (*_UNREADABLE, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         return _first_line(error)
+    return damage if damage or _is_sealed(content) else "it is not, to the bit, what was written"
 
 
-def _broken_seal(path: Path, file: pq.ParquetFile) -> str | None:
-    """Page checksums leave the footer out; the seal does not."""
-    seal = file.metadata.metadata.get(_SEAL_KEY.encode(), b"")
-    return None if _is_sealed(path, seal) else "it is not, to the bit, what was written"
+def _misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
+    if (facts := _facts(file, size)).day != day:
+        return f"it is the file of {facts.day}"
+    if not file.schema_arrow.equals(SCHEMA):
+        return "its columns are not those of the schema"
+    return _misplaced(file, day)
 
 
 def _misplaced(file: pq.ParquetFile, day: date) -> str | None:

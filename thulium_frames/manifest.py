@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import filelock
 
@@ -33,9 +34,9 @@ def read_origin(lake: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
         if content["format"] != _FORMAT:
             raise ValueError("it is of another kind")
-        version, origin = content["schema"], content["origin"]
-        if not {"system", "time_zone", "filters"} <= set(origin):
-            raise ValueError("it does not say what the lake holds")
+        version, origin = content["schema"], content.get("origin")
+        if version == SCHEMA_VERSION:
+            _check(origin)
     except FileNotFoundError:
         if any(day_folders(lake)):
             raise LakeDamagedError(
@@ -46,7 +47,7 @@ def read_origin(lake: Path) -> dict[str, Any]:
             f"there is no lake at {lake}.\n"
             f"Make one: thulium-frames export {lake}, or calls.write_parquet({str(lake)!r})"
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LakeDamagedError(
             f"{path} cannot be read: {error}.\nPut it back from a copy, or export to a new folder"
         ) from error
@@ -56,6 +57,14 @@ def read_origin(lake: Path) -> dict[str, Any]:
             "Update thulium-frames, or export to a new folder"
         )
     return dict(origin)
+
+
+def _check(origin: dict[str, Any]) -> None:
+    if not isinstance(origin, dict) or not {"system", "time_zone", "filters"} <= set(origin):
+        raise ValueError("it does not say what the lake holds")
+    if not isinstance(origin["filters"], dict) or not isinstance(origin["time_zone"], str):
+        raise ValueError("its filters or its time zone are of another kind")
+    ZoneInfo(origin["time_zone"])
 
 
 def check_in(lake: Path, origin: dict[str, Any]) -> None:
