@@ -174,7 +174,7 @@ def damage_of(path: Path, day: date) -> str | None:
             damage = _misfit(file, day, len(content))
     except LakeDamagedError as error:
         return str(error)
-    except (*_UNREADABLE, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (*_UNREADABLE, pl.exceptions.PolarsError) as error:
         return _first_line(error)
     return damage if damage or _is_sealed(content) else "it is not, to the bit, what was written"
 
@@ -190,7 +190,9 @@ def _misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
 def _misplaced(file: pq.ParquetFile, day: date) -> str | None:
     last = pl.DataFrame(SCHEMA.empty_table())
     for number in range(file.num_row_groups):
-        frame = pl.concat([last, pl.DataFrame(file.read_row_group(number))])
+        frame = pl.concat(
+            [last, pl.DataFrame(pa.Table.from_arrays(file.read_row_group(number).columns, schema=SCHEMA))]
+        )
         if frame["date"].null_count() or (frame["date"].dt.date() != day).any():
             return "it holds rows of another day"
         if not frame.equals(frame.sort(ROW_ORDER)):
