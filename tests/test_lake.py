@@ -20,7 +20,7 @@ import pytest
 
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Lake, Thulium, scan_lake
-from thulium_frames.dayfile import read_facts, write_day
+from thulium_frames.dayfile import damage_of, read_facts, write_day
 from thulium_frames.errors import (
     ContractError,
     FilterError,
@@ -29,6 +29,7 @@ from thulium_frames.errors import (
     LakeLockedError,
     LakeMismatchError,
 )
+from thulium_frames.schema import ROW_ORDER
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.tree import Reading
 
@@ -279,6 +280,27 @@ def test_verify_names_each_damaged_day(lake: Lake) -> None:
     reasons = ("CRC", "magic|corrupt|Parquet", "columns", "file of 2024-10-23", "order", "rows where 3", "another day")
     for day, reason in zip(ALL_DAYS, reasons, strict=True):
         assert pl.Series([found.damaged[day]]).str.contains(f"(?i){reason}").item(), found.damaged[day]
+
+
+def test_the_file_of_another_day_is_damage_to_all_who_read_the_lake(lake: Lake, thulium: Thulium) -> None:
+    file_of(lake, ALL_DAYS[1]).write_bytes(file_of(lake, ALL_DAYS[0]).read_bytes())
+    calls = thulium.connections(date_from=FIRST, date_to=LAST)
+    assert lake.status().damaged == {ALL_DAYS[1]: "it is the file of 2024-10-23"}
+    assert [day.day for day in lake.status().days] == [ALL_DAYS[0], *ALL_DAYS[2:]]
+    with pytest.raises(LakeDamagedError, match="--repair"):
+        calls.write_parquet(lake.path)
+    assert lake.update(calls, repair=True).days_written == [ALL_DAYS[1]]
+    assert lake.verify().is_clean
+
+
+@pytest.mark.parametrize("digits", ["0" * 64, "ab" * 32, ""])
+def test_text_that_looks_like_a_seal_is_no_damage(thulium: Thulium, tmp_path: Path, digits: str) -> None:
+    frame = pl.DataFrame(batch_of(thulium)).with_columns(filename=pl.lit(f"sha256:{digits}")).sort(ROW_ORDER)
+    batch = pa.RecordBatch.from_arrays(
+        [c.combine_chunks() for c in frame.to_arrow().cast(SCHEMA).columns], schema=SCHEMA
+    )
+    write_day(tmp_path, FIRST, [batch], datetime.now(UTC))
+    assert damage_of(tmp_path / "connections.parquet", FIRST) is None
 
 
 def test_a_foreign_parquet_file_is_named(lake: Lake) -> None:

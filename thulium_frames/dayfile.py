@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,9 +21,8 @@ _PARTITION = "call_date="
 _FILE_NAME = "connections.parquet"
 _FOOTER_KEY = "thulium_frames"
 _SEAL_KEY = "thulium_frames_seal"
-_SEAL_MARK = "sha256:"
-_OPEN_SEAL = _SEAL_MARK + "0" * 64
-_SEAL = re.compile(rb"sha256:[0-9a-f]{64}")
+_SEAL_MARK = b"sha256:"
+_OPEN_SEAL = _SEAL_MARK + b"0" * 64
 _UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
 _ROW_GROUP_ROWS = 100_000
 _SORTED_BY = [pq.SortingColumn(SCHEMA.get_field_index(name), nulls_first=True) for name in ROW_ORDER[:2]]
@@ -113,21 +111,26 @@ def _write(path: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: da
 def _seal(path: Path) -> None:
     """Write the file's digest into its footer, over the zeros that stand there for it."""
     content = path.read_bytes()
-    if content.count(_OPEN_SEAL.encode()) != 1:
+    at = content.rfind(_OPEN_SEAL)
+    if at < 0:
         raise LakeDamagedError(f"{path} does not hold what was written: check the disk")
     with path.open("r+b") as file:
-        file.seek(content.index(_OPEN_SEAL.encode()))
-        file.write(_digest(content).encode())
+        file.seek(at)
+        file.write(_digest(content))
 
 
-def _digest(content: bytes) -> str:
-    return _SEAL_MARK + hashlib.sha256(content).hexdigest()
+def _digest(content: bytes) -> bytes:
+    return _SEAL_MARK + hashlib.sha256(content).hexdigest().encode()
 
 
 def _is_sealed(content: bytes) -> bool:
-    """Whether these bytes are, to the bit, what was sealed; page checksums alone leave the footer out."""
-    seals = _SEAL.findall(content)
-    return len(seals) == 1 and _digest(content.replace(seals[0], _OPEN_SEAL.encode())).encode() == seals[0]
+    """Whether these bytes are, to the bit, what was sealed; page checksums alone leave the footer out.
+
+    The seal stands behind all rows and statistics, so text of a call that looks like one comes before it.
+    """
+    at = content.rfind(_SEAL_MARK)
+    end = at + len(_OPEN_SEAL)
+    return at >= 0 and content[at:end] == _digest(content[:at] + _OPEN_SEAL + content[end:])
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -149,6 +152,14 @@ def read_facts(path: Path) -> DayFacts:
             return _facts(file, path.stat().st_size)
     except _UNREADABLE as error:
         raise LakeDamagedError(_first_line(error)) from error
+
+
+def facts_of(lake: Path, day: date) -> DayFacts:
+    """The facts of a day of a lake. Raises LakeDamagedError when its file cannot be read, or is another day's."""
+    facts = read_facts(day_file(lake, day))
+    if facts.day != day:
+        raise LakeDamagedError(f"it is the file of {facts.day}")
+    return facts
 
 
 def _facts(file: pq.ParquetFile, size: int) -> DayFacts:

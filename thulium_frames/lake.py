@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from thulium_frames.dayfile import DayFacts, damage_of, day_file, days_in, read_facts
+from thulium_frames.dayfile import DayFacts, damage_of, day_file, days_in, facts_of, read_facts
 from thulium_frames.errors import LakeDamagedError, LakeError, ThuliumFramesError
 from thulium_frames.manifest import check_in, read_origin, writing
 from thulium_frames.schema import SCHEMA
@@ -29,7 +29,7 @@ class Status:
     unsettled: list[date]
     """Days that the next update reads again."""
     damaged: dict[date, str]
-    """Days whose footer cannot be read, and why."""
+    """Days whose footer cannot be read or tells of another day, and why."""
 
     @property
     def rows(self) -> int:
@@ -111,7 +111,7 @@ class Lake:
             damaged: dict[date, str] = {}
             for day in days:
                 try:
-                    facts.append(read_facts(day_file(self.path, day)))
+                    facts.append(facts_of(self.path, day))
                 except LakeDamagedError as error:
                     damaged[day] = str(error)
         now = datetime.now(UTC)

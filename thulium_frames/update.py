@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from thulium_frames.dayfile import damage_of, day_file, day_folder, day_folders, days_in, read_facts, write_day
+from thulium_frames.dayfile import damage_of, day_file, day_folder, day_folders, days_in, facts_of, write_day
 from thulium_frames.durable import remove_leftovers
 from thulium_frames.errors import LakeDamagedError
 from thulium_frames.fetch import Piece
@@ -106,7 +106,7 @@ class Run:
         if self._repair and damage_of(path, day) is not None:
             return False
         try:
-            return read_facts(path).has_settled(self._zone, self._settling, self._now)
+            return facts_of(self._lake, day).has_settled(self._zone, self._settling, self._now)
         except LakeDamagedError as error:
             raise LakeDamagedError(
                 f"{path} is damaged: {error}.\nRead its day again: thulium-frames export {self._lake} --repair"

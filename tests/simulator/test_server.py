@@ -80,7 +80,6 @@ def test_an_application_that_does_not_start_is_an_error() -> None:
         raise AssertionError("it started")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send to another process")
 def test_serving_in_the_foreground_ends_quietly_when_interrupted() -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-W", "error", "-c", SERVING]
