@@ -55,7 +55,9 @@ class RescuedCall(Call):
     rescued_data: str | None = None  # type: ignore[misc]  # a field here, a constant on the fast path
 
 
+Identity = tuple[object, ...]
+
 #: The facts of a call that nobody edits afterwards, as ratings, tags and CRM links are: they tell rows apart.
-identity: Callable[[Call], tuple[object, ...]] = attrgetter(
+identity: Callable[[Call], Identity] = attrgetter(
     "date", "connection_id", "src", "dst", "disposition", "duration", "billsec"
 )

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from thulium_frames.call import Call
 from thulium_frames.decode import Page
 from thulium_frames.errors import ContractError
+from thulium_frames.sorting import refuse_others
 from thulium_frames.tree import Reading, Span, Tree, WindowRead
 from thulium_frames.windows import DAY, Window, floor
 
@@ -45,12 +46,11 @@ def read_pieces(
     Nothing is asked before the first piece is. Leaving the iterator early stops the workers. `on_count` hears once how
     many calls the first answer tells. An error is raised once the windows proven before it are taken.
     """
-    crew = _Crew(Tree(root, reading), ask, to_batch, on_count)
+    crew = _Crew(Tree(root, reading, workers), ask, to_batch, on_count)
     try:
         yield from crew.pieces(workers)
     finally:
-        crew.stop.set()
-        crew.wake()
+        crew.dismiss()
 
 
 class _Crew:
@@ -69,9 +69,15 @@ class _Crew:
         self._counted = False
         self._changed = threading.Condition()
 
-    def wake(self) -> None:
+    def dismiss(self) -> None:
+        """Let the workers go. A request under way may still take its time; columns are not left half made.
+
+        The program may end next, and a thread must not be inside a native library then.
+        """
+        self.stop.set()
         with self._changed:
             self._changed.notify_all()
+            self._changed.wait_for(lambda: None not in self._built.values())
 
     def pieces(self, workers: int) -> Iterator[Piece]:
         for number in range(workers):
@@ -115,25 +121,26 @@ class _Crew:
             if not self._counted:
                 self._counted = True
                 self._on_count(page.count)
-            calls = self._tree.receive(read, span, page)
-            if calls is not None:
-                self._built[read] = None
+            proven = self._tree.receive(read, page)
+            self._built.update(dict.fromkeys(proven))
             self._changed.notify_all()
-        if calls is not None:
-            self._build(read, calls)
-
-    def _build(self, read: WindowRead, calls: Sequence[Call]) -> None:
-        piece = None
         try:
-            piece = Piece(read.window, _within(read.window, self._to_batch(calls)))
-        finally:
+            for read in proven:
+                if not self.stop.is_set():
+                    self._build(read)
+        finally:  # what could not be built never will be
             with self._changed:
-                read.release()
-                if piece is None:
-                    del self._built[read]
-                else:
-                    self._built[read] = piece
+                for read in proven:
+                    if self._built.get(read, read) is None:
+                        del self._built[read]
                 self._changed.notify_all()
+
+    def _build(self, read: WindowRead) -> None:
+        piece = Piece(read.window, _within(read.window, self._to_batch(read.calls or ())))
+        with self._changed:
+            read.calls = ()
+            self._built[read] = piece
+            self._changed.notify_all()
 
 
 def _within(window: Window, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -147,18 +154,9 @@ def _within(window: Window, batch: pa.RecordBatch) -> pa.RecordBatch:
     before = pc.sum(pc.less(dates, _scalar(window.start))).as_py() or 0
     upto = pc.sum(pc.less(dates, _scalar(window.end))).as_py() or 0
     if len(dates):
-        _refuse_far(window, dates[0].as_py(), dates[-1].as_py())
+        days = Window(floor(window.start, DAY), floor(window.end, DAY) + DAY)  # some may read bounds by the day
+        refuse_others(window, dates[0].as_py(), dates[-1].as_py(), days)
     return batch.slice(before, upto - before)
-
-
-def _refuse_far(window: Window, first: datetime, last: datetime) -> None:
-    """A system that reads bounds by the day answers up to a day more; one that answers other days ignores them."""
-    for moment in (first, last):
-        if not floor(window.start, DAY) <= moment <= floor(window.end, DAY) + DAY:
-            raise ContractError(
-                f"asked for calls of {window}, the system answered one of {moment:%Y-%m-%d %H:%M}: "
-                "it does not honour date_from and date_to, so no set of calls can be proven"
-            )
 
 
 def _name(row: pa.RecordBatch) -> str:

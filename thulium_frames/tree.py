@@ -1,21 +1,25 @@
-"""The window tree: which page of which window to ask for next, and when a window is proven. No I/O and no threads.
+"""The window tree: which page of which window to ask for next, and when its calls are proven. No I/O and no threads.
 
-A window whose answer fits one page is a snapshot, exact by construction. Pages of a longer window overlap by one
-call, so that rows which moved between two requests show. It is accepted only if all its pages tell the same count, each
-begins with the call that the one before ended with, the rows received equal the count, and no call came twice. Any
-other window is split and read again; a single minute, which cannot be split, is read again until the union of its reads
-is complete.
+A window whose answer fits one page is a snapshot, exact by construction. A page that does not hold all of its window
+proves a part of it when its calls come in the order of their dates: every minute before its last one is complete, and
+the rest of the window is asked for as a window of its own, so nothing that comes or goes meanwhile can shift a call
+out of sight. That the system does sort by date is held against its own counts: page and rest must add up, or the part
+is asked for again as a window that fits a page. Pages in any other order are split until they fit. A minute with more
+calls than a page holds is read until each of its calls was seen before and after one and the same count of them.
 """
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from datetime import datetime
+from math import ceil
 
-from thulium_frames.call import Call, identity
+from thulium_frames.call import Call
+from thulium_frames.crowd import Crowd
 from thulium_frames.decode import Page
-from thulium_frames.errors import SettingsError, UnprovenWindowError
+from thulium_frames.errors import SettingsError
 from thulium_frames.filters import MAX_LIMIT
+from thulium_frames.sorting import Order, Part, order_of, part_of
 from thulium_frames.windows import Window, split
 
 
@@ -27,10 +31,10 @@ class Reading:
     """Asked for in one request, at most 100."""
     window_rows: int = 10_000
     """A window with more is split before it is read."""
-    ahead_rows: int = 20_000
+    ahead_rows: int = 40_000
     """Held or under way before they are taken; this bounds the memory."""
     fruitless_reads: int = 12
-    """A crowded minute is given up after so many reads in a row that brought no new call."""
+    """A crowded minute is given up after so many reads in a row that brought nothing new."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.page_rows <= MAX_LIMIT or min(self.window_rows, self.ahead_rows, self.fruitless_reads) < 1:
@@ -50,215 +54,158 @@ class Span:
 
     offset: int
     limit: int
-    is_linked: bool = False
-    """Whether the first of them is the last of the page before."""
 
 
-class Verdict(Enum):
-    """What the pages of a window tell so far."""
+@dataclass(eq=False)
+class WindowRead:
+    """A window that is not delivered yet, and its calls once they came."""
 
-    OPEN = auto()
-    """Pages are still to come, and none speaks against the others."""
-    PROVEN = auto()
-    UNPROVEN = auto()
-    """The pages do not join, a call came twice, or the rows are not as many as the count."""
-    CHANGED = auto()
-    """The pages tell different counts: calls were added or removed meanwhile."""
+    window: Window
+    offset: int = 0
+    """Where the next page of it begins; from the end, where the newest calls come first."""
+    claim: "Claim | None" = None
+    crowd: Crowd | None = None
+    calls: Sequence[Call] | None = None
+    """None before they came; whoever has made columns of them may empty it."""
+    rows: int = 0
 
 
-_Identity = tuple[object, ...]
+@dataclass(frozen=True)
+class Claim:
+    """`read` is proven when the rest of the window it was a part of counts `left` calls."""
+
+    read: WindowRead
+    left: int
+
 
 #: A window is cut into this many parts at most, so that years without calls cost a handful of requests.
 _FAN_OUT = 8
-#: Parts are planned this much below the cap, so that few of them exceed it.
+#: Parts are planned this much below the most, so that few of them exceed it.
 _HEADROOM = 1.25
-
-
-class WindowRead:
-    """One attempt at one window: the spans still wanted, the pages received, the verdict on them."""
-
-    def __init__(self, window: Window, page_rows: int, union: "Union | None" = None) -> None:
-        self.window = window
-        self.wanted = deque([Span(0, page_rows)])
-        self.union = union or Union()
-        self.pages: list[Sequence[Call]] = []
-        self.calls: list[Call] = []
-        self.count: int | None = None
-        self._in_flight = 0
-        self._page_rows = page_rows
-        self._seen: set[_Identity] = set()
-        self._links: dict[int, _Identity] = {}
-        self._is_broken = self._has_changed = False
-
-    def take(self) -> Span:
-        self._in_flight += 1
-        return self.wanted.popleft()
-
-    def receive(self, span: Span, page: Page) -> None:
-        """Note a page, and want the rows that are still to come: the server decides how many a page holds."""
-        self._in_flight -= 1
-        self._has_changed |= self.count not in (None, page.count)
-        self.count = page.count
-        new = page.calls[span.is_linked :]
-        self._compare(span, page.calls, new)
-        self.pages.append(page.calls)
-        self.calls.extend(new)
-        self.wanted.extendleft(reversed(self._rest(span, page) if new else []))
-
-    def _compare(self, span: Span, calls: Sequence[Call], new: Sequence[Call]) -> None:
-        keys = {identity(call) for call in new}  # equal rows on one page are different calls
-        self._is_broken |= not self._seen.isdisjoint(keys)
-        self._seen |= keys
-        for at, call in ((span.offset, calls[:1]), (span.offset + len(calls) - 1, calls[-1:])):
-            for key in map(identity, call):
-                self._is_broken |= self._links.setdefault(at, key) != key
-
-    def _rest(self, span: Span, page: Page) -> list[Span]:
-        """After the first page all the others; after a short one what is left of its span."""
-        reached = span.offset + len(page.calls)
-        if len(self.pages) > 1:
-            until, size, link = min(page.count, span.offset + span.limit), span.limit, span.is_linked
-        else:
-            until, size = page.count, min(len(page.calls), self._page_rows)
-            link = size > 1
-        starts = range(reached - link, until - link, size - link)
-        return [Span(at, min(size, until - at), link) for at in starts]
-
-    def release(self) -> None:
-        """Let go of the rows, once they have become columns."""
-        self.pages.clear()
-        self.calls.clear()
-        self._seen.clear()
-
-    @property
-    def is_whole(self) -> bool:
-        return not self.wanted and not self._in_flight
-
-    @property
-    def verdict(self) -> Verdict:
-        if self._has_changed:
-            return Verdict.CHANGED
-        if self._is_broken or (self.is_whole and len(self.calls) != self.count):
-            return Verdict.UNPROVEN
-        return Verdict.PROVEN if self.is_whole else Verdict.OPEN
-
-
-class Union:
-    """What several reads of one crowded minute brought together.
-
-    A call counts as often as it stood on one page: rows of one page are different calls even when they are equal.
-    """
-
-    def __init__(self) -> None:
-        self._calls: dict[_Identity, list[Call]] = {}
-        self._count: int | None = None
-        self._most = 0
-        self.fruitless_reads = 0
-
-    @property
-    def calls(self) -> list[Call]:
-        return [call for equals in self._calls.values() for call in equals]
-
-    def add(self, pages: Iterable[Sequence[Call]], count: int) -> None:
-        """Add a read; one that tells another count proves nothing together with those before it."""
-        if count != self._count:
-            self._calls.clear()
-        self._count = count
-        for page in pages:
-            equals: dict[_Identity, list[Call]] = {}
-            for call in page:
-                equals.setdefault(identity(call), []).append(call)
-            self._calls.update(
-                {key: calls for key, calls in equals.items() if len(calls) >= len(self._calls.get(key, ()))}
-            )
-        self.fruitless_reads = 0 if len(self.calls) > self._most else self.fruitless_reads + 1
-        self._most = max(self._most, len(self.calls))
-
-    def forget(self) -> None:
-        self._calls.clear()
-        self.fruitless_reads += 1
+#: A part that is cut only to keep a worker busy has at least so many pages.
+_WORTHWHILE_PAGES = 3
 
 
 class Tree:
     """The windows that are not delivered yet, in time order; the caller holds a lock around each call."""
 
-    def __init__(self, root: Window, reading: Reading) -> None:
+    def __init__(self, root: Window, reading: Reading, workers: int) -> None:
         self._reading = reading
-        self._cap = reading.window_rows
-        self._reads = deque([WindowRead(root, reading.page_rows)])
+        self._workers = workers
+        self._front, self._end = root.start, root.end
+        self._reads: dict[datetime, WindowRead] = {}
+        self._wanted: list[tuple[datetime, WindowRead]] = []
+        self._in_flight = self._held = 0
+        self._put(WindowRead(root))
 
     def head(self) -> WindowRead | None:
         """The window to deliver next; None when all are delivered."""
-        return self._reads[0] if self._reads else None
+        return self._reads.get(self._front)
 
     def drop_head(self) -> None:
-        self._reads.popleft()
+        read = self._reads.pop(self._front)
+        self._held -= read.rows
+        self._front = read.window.end
 
     def next_request(self) -> tuple[WindowRead, Span] | None:
         """The earliest page that is wanted and within the look-ahead; None when the caller has to wait."""
-        ahead = 0
-        for read in self._reads:
-            if ahead >= self._reading.ahead_rows and read.count is None:
-                return None
-            if read.wanted:
-                return read, read.take()
-            ahead += max(read.count or 0, self._reading.page_rows)
-        return None
-
-    def receive(self, read: WindowRead, span: Span, page: Page) -> list[Call] | None:
-        """Note an answer. Returns the calls of its window, unsorted, when they are proven by it."""
-        if read not in self._reads:
-            return None  # it was split while this page was under way
-        read.receive(span, page)
-        if len(read.pages) == 1 and page.count > self._cap and self._replace(read, self._parts(page.count)):
+        if not self._wanted or (self._room() < 1 and not self._is_urgent(self._wanted[0][1])):
             return None
-        verdict = read.verdict
-        if verdict is Verdict.OPEN:
-            return None
-        self._learn(read, verdict)
-        if verdict is Verdict.PROVEN:
-            return read.calls
-        return None if self._replace(read, 2) else self._read_again(read, verdict)
+        _, read = heapq.heappop(self._wanted)
+        self._in_flight += 1
+        return read, Span(read.crowd.offset if read.crowd else read.offset, self._reading.page_rows)
 
-    def _parts(self, count: int) -> int:
-        return min(_FAN_OUT, max(2, round(count * _HEADROOM / self._cap)))
+    def _room(self) -> int:
+        """How many pages more the look-ahead has room for."""
+        return ceil((self._reading.ahead_rows - self._held) / self._reading.page_rows) - self._in_flight
 
-    def _learn(self, read: WindowRead, verdict: Verdict) -> None:
-        """Where pages do not fit together, plan smaller windows for a while; recover one page at a time."""
-        if verdict is Verdict.UNPROVEN:
-            self._cap = max(self._reading.page_rows, min(self._cap, read.count or 0) // 2)
-        elif verdict is Verdict.PROVEN and len(read.pages) > 1:
-            self._cap = min(self._reading.window_rows, self._cap + self._reading.page_rows)
+    def _is_urgent(self, read: WindowRead) -> bool:
+        """Whether it is the window to deliver next, or the one whose count that waits for."""
+        head = self._reads[self._front]
+        return read is head or (head.calls is not None and read.window.start == head.window.end)
 
-    def _replace(self, read: WindowRead, parts: int) -> bool:
-        """Put the parts of a window in its place; False when it cannot be split."""
-        windows = split(read.window, parts)
+    def receive(self, read: WindowRead, page: Page) -> list[WindowRead]:
+        """Note an answer. Returns the windows that are proven by it, with their calls, unsorted."""
+        self._in_flight -= 1
+        proven = self._settle(read, page.count)
+        if read.crowd:
+            proven += self._add(read, read.crowd, page)
+        elif read.offset == 0 and len(page.calls) == page.count:
+            proven.append(self._hold(read, page.calls))
+        elif not self._narrow(read, page):
+            read.crowd = Crowd(read.window, self._reading.fruitless_reads)
+            proven += self._add(read, read.crowd, page)
+        return proven
+
+    def _add(self, read: WindowRead, crowd: Crowd, page: Page) -> list[WindowRead]:
+        if (calls := crowd.add(page)) is not None:
+            return [self._hold(read, calls)]
+        self._want(read)
+        return []
+
+    def _settle(self, read: WindowRead, count: int) -> list[WindowRead]:
+        """Hold the part before this window against its count; where they do not add up, it is read by itself."""
+        claim, read.claim = read.claim, None
+        if claim is None:
+            return []
+        if claim.left == count:
+            return [claim.read]
+        self._held -= claim.read.rows
+        self._put(WindowRead(claim.read.window))
+        return []
+
+    def _narrow(self, read: WindowRead, page: Page) -> bool:
+        """Put smaller windows in the place of one that does not fit its page; False for a minute."""
+        order = order_of(page)
+        parts = self._parts(page.count, order)
+        if parts == 1 and self._holds_oldest(read, page, order):
+            if part := part_of(read.window, page, order):
+                self._claim(part, 0 if order is Order.OLDEST_FIRST else max(0, part.left - len(page.calls)))
+                return True
+        elif parts == 1 and read.offset == 0:
+            read.offset = page.count - len(page.calls)
+            self._want(read)
+            return True
+        windows = split(read.window, max(2, parts))
         if len(windows) > 1:
-            self._put(read, [WindowRead(window, self._reading.page_rows) for window in windows])
+            for window in windows:
+                self._put(WindowRead(window))
         return len(windows) > 1
 
-    def _put(self, old: WindowRead, reads: list[WindowRead]) -> None:
-        at = self._reads.index(old)
-        del self._reads[at]
-        for read in reversed(reads):
-            self._reads.insert(at, read)
+    @staticmethod
+    def _holds_oldest(read: WindowRead, page: Page, order: Order) -> bool:
+        """Whether the page has the oldest calls of its window: those come first, or last."""
+        if order is Order.OLDEST_FIRST:
+            return read.offset == 0
+        return read.offset + len(page.calls) == page.count
 
-    def _read_again(self, read: WindowRead, verdict: Verdict) -> list[Call] | None:
-        """A minute is not proven by one read: is it by the union of all, or is it read once more?"""
-        if verdict is Verdict.UNPROVEN and not read.is_whole:
-            return None
-        union, count = read.union, read.count or 0
-        if verdict is Verdict.CHANGED or len(union.calls) > count:
-            union.forget()
-        else:
-            union.add(read.pages, count)
-        if len(union.calls) == count:
-            return union.calls
-        if union.fruitless_reads >= self._reading.fruitless_reads:
-            raise UnprovenWindowError(
-                f"the calls of {read.window} could not be proven: the system counts {count}, "
-                f"{len(union.calls)} were told apart, and {union.fruitless_reads} reads in a row brought no more.\n"
-                "No row of this minute was taken; run the same command again when the system is quiet"
-            )
-        self._put(read, [WindowRead(read.window, self._reading.page_rows, union)])
-        return None
+    def _parts(self, count: int, order: Order) -> int:
+        """In how many parts to cut a window: few that are read on page by page, or many that fit one."""
+        most = self._reading.page_rows
+        if order is not Order.OTHER:
+            most = max(most, min(self._reading.window_rows, self._reading.ahead_rows // self._workers))
+        least = 2 if count > most or order is Order.OTHER else 1
+        needed = round(count * _HEADROOM / most) if count > most else 1
+        return min(_FAN_OUT, max(least, needed, self._useful_parts(count)))
+
+    def _useful_parts(self, count: int) -> int:
+        """As many as there are workers who would have nothing to do."""
+        idle = min(self._workers - self._in_flight, self._room()) - len(self._wanted)
+        return max(1, min(idle, count // (_WORTHWHILE_PAGES * self._reading.page_rows)))
+
+    def _claim(self, part: Part, offset: int) -> None:
+        read = self._hold(WindowRead(part.window), part.calls)
+        self._reads[part.window.start] = read
+        self._put(WindowRead(part.rest, offset, Claim(read, part.left)))
+
+    def _hold(self, read: WindowRead, calls: Sequence[Call]) -> WindowRead:
+        read.calls, read.rows = calls, len(calls)
+        self._held += read.rows
+        return read
+
+    def _put(self, read: WindowRead) -> None:
+        self._reads[read.window.start] = read
+        self._want(read)
+
+    def _want(self, read: WindowRead) -> None:
+        heapq.heappush(self._wanted, (read.window.start, read))

@@ -16,6 +16,8 @@ from thulium_frames.simulator.wire import RESTART, WiredProtocol, reset
 
 #: Requests that still run when the server stops are cancelled after this many seconds.
 _GRACE_SECONDS: Final = 1
+#: After so many turns of the loop, a connection that was accepted has its protocol and can be reset.
+_TURNS: Final = 3
 
 
 @contextmanager
@@ -84,21 +86,25 @@ class _Server(uvicorn.Server):
 
     def _restart(self, seconds: float) -> None:
         """Resets all connections and refuses new ones, as a server does that is started again."""
+        for server in self.servers:
+            for listener in server.sockets:
+                asyncio.get_running_loop().remove_reader(listener)
+        self._return = asyncio.create_task(self._stop_and_listen_again(seconds))
+
+    async def _stop_and_listen_again(self, seconds: float) -> None:
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         for server in self.servers:
             server.close()
-        listener = _listener(host, port)  # keeps the port; until somebody listens there, the system refuses
-        for protocol in list(self.server_state.connections):
-            if isinstance(protocol, WiredProtocol):
-                reset(protocol.transport)
-        self._return = asyncio.create_task(self._listen_again(listener, seconds))
-
-    async def _listen_again(self, listener: socket.socket, seconds: float) -> None:
         protocol = partial(
             WiredProtocol, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         with ExitStack() as undo:
-            undo.enter_context(listener)
+            listener = undo.enter_context(_listener(host, port))  # keeps the port, and refuses until it listens
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, WiredProtocol):
+                    reset(connection.transport)
             await asyncio.sleep(seconds)
             if self.should_exit:
                 return

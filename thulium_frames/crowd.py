@@ -1,0 +1,85 @@
+"""A minute with more calls than a page holds: read until it is proven, whatever the order of its pages. Pure."""
+
+from collections.abc import Iterator
+
+from thulium_frames.call import Call, Identity, identity
+from thulium_frames.decode import Page
+from thulium_frames.errors import UnprovenWindowError
+from thulium_frames.windows import Window
+
+_Calls = dict[Identity, list[Call]]
+
+
+class Crowd:
+    """The calls of a crowded minute, collected from reads of all its pages.
+
+    They are proven once as many were told apart as the system counts, and each was seen again afterwards: all of them
+    were there at the moment between. A call counts as often as it stood on one page: rows of one page are different
+    calls even when they are equal.
+    """
+
+    def __init__(self, window: Window, fruitless_reads: int) -> None:
+        self.offset = 0
+        self._window = window
+        self._most_fruitless = fruitless_reads
+        self._count = self._known = self._fruitless = self._forgotten = 0
+        self._seen: _Calls = {}
+        self._again: _Calls = {}
+
+    def add(self, page: Page) -> list[Call] | None:
+        """Note the page at `offset` and move on. Returns all calls once they are proven, each as it was seen last.
+
+        Raises UnprovenWindowError when read after read brings nothing new.
+        """
+        if page.count != self._count:
+            self._forget()
+        self._count = page.count
+        self._note(page)
+        if self._is_proven():
+            return list(_flat(self._again))
+        self._move_on(page)
+        return None
+
+    def _forget(self) -> None:
+        self._forgotten += bool(self._seen)
+        self._seen, self._again, self._known = {}, {}, 0
+
+    def _note(self, page: Page) -> None:
+        on_page: _Calls = {}
+        for call in page.calls:
+            on_page.setdefault(identity(call), []).append(call)
+        is_complete = _size(self._seen) == self._count
+        if is_complete and any(len(calls) > len(self._seen.get(key, ())) for key, calls in on_page.items()):
+            self._forget()  # as many were there as the system counts, and here is one more: not all of them stayed
+            is_complete = False
+        found = self._again if is_complete else self._seen
+        found.update({key: calls for key, calls in on_page.items() if len(calls) >= len(found.get(key, ()))})
+        if _size(self._seen) > self._count:
+            self._forget()
+
+    def _is_proven(self) -> bool:
+        return self._count == _size(self._seen) == _size(self._again)
+
+    def _move_on(self, page: Page) -> None:
+        self.offset += len(page.calls)
+        if page.calls and self.offset < page.count:
+            return
+        self.offset = 0
+        known = _size(self._seen) + _size(self._again)
+        self._fruitless = self._forgotten if known > self._known else self._fruitless + 1
+        self._known = known
+        if self._fruitless >= self._most_fruitless:
+            raise UnprovenWindowError(
+                f"the calls of {self._window} could not be proven: the system counts {self._count}, "
+                f"{_size(self._seen)} were told apart, and {self._fruitless} reads in a row brought no more.\n"
+                "No row of this minute was taken; run the same command again when the system is quiet"
+            )
+
+
+def _size(calls: _Calls) -> int:
+    return sum(map(len, calls.values()))
+
+
+def _flat(calls: _Calls) -> Iterator[Call]:
+    for equals in calls.values():
+        yield from equals

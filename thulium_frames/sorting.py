@@ -1,0 +1,70 @@
+"""What a page tells of a window that it does not hold all of, by the order of its dates. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from thulium_frames.call import Call
+from thulium_frames.decode import Page
+from thulium_frames.errors import ContractError
+from thulium_frames.windows import MINUTE, Window, floor
+
+
+class Order(Enum):
+    """How the calls of a page follow one another, by the minute of their dates."""
+
+    OLDEST_FIRST = auto()
+    NEWEST_FIRST = auto()
+    OTHER = auto()
+
+
+@dataclass(frozen=True)
+class Part:
+    """The calls of `window` as one page has them; complete if the system sorts by date, as the page does."""
+
+    window: Window
+    calls: Sequence[Call]
+    rest: Window
+    left: int
+    """So many calls the rest of the window counts, if this part is complete."""
+
+
+def order_of(page: Page) -> Order:
+    """A page whose calls are all of one minute tells no order; nor does one with a call without a date, or too many."""
+    minutes = _minutes(page.calls)
+    if len(set(minutes)) < 2 or not all(minutes) or len(minutes) > page.count:
+        return Order.OTHER
+    if minutes == sorted(minutes):
+        return Order.OLDEST_FIRST
+    return Order.NEWEST_FIRST if minutes == sorted(minutes, reverse=True) else Order.OTHER
+
+
+def part_of(window: Window, page: Page, order: Order) -> Part | None:
+    """What a sorted page proves that holds the oldest calls of a window: all minutes but its latest.
+
+    None when that leaves nothing of the window for the rest. Raises ContractError when the page holds calls that were
+    not asked for: then no rest of a window can be asked for.
+    """
+    calls = page.calls if order is Order.OLDEST_FIRST else page.calls[::-1]
+    minutes = _minutes(calls)
+    earliest, latest = datetime.fromisoformat(minutes[0]), datetime.fromisoformat(minutes[-1])
+    refuse_others(window, earliest, latest, Window(floor(window.start, MINUTE), window.end + MINUTE))
+    if not window.start < latest < window.end:
+        return None
+    told = minutes.index(minutes[-1])
+    return Part(Window(window.start, latest), calls[:told], Window(latest, window.end), page.count - told)
+
+
+def _minutes(calls: Sequence[Call]) -> list[str]:
+    return [(call.date or "")[:16] for call in calls]
+
+
+def refuse_others(asked: Window, first: datetime, last: datetime, tolerated: Window) -> None:
+    """Raise ContractError when calls dated `first` and `last` came, and one of them is outside what is tolerated."""
+    for moment in (first, last):
+        if not tolerated.start <= moment <= tolerated.end:
+            raise ContractError(
+                f"asked for calls of {asked}, the system answered one of {moment:%Y-%m-%d %H:%M}: "
+                "it does not honour date_from and date_to, so no set of calls can be proven"
+            )
