@@ -126,8 +126,8 @@ def drive(
     while tree.head() is not None:
         while len(under_way) < workers and (task := tree.next_request()) is not None:
             assert 1 <= task[1].limit <= reading.page_rows
-            head = tree.head() or pytest.fail("all is delivered, and more is asked for")
-            is_next = task[0].window.start <= head.window.end
+            first = tree.head() or pytest.fail("all is delivered, and more is asked for")
+            is_next = task[0].window.start <= first.window.end
             assert is_next or sum(map(len, proven.values())) < reading.ahead_rows, "there is enough to deliver"
             under_way.append(task)
         assert under_way, "nothing is under way, and nothing is asked for"
