@@ -366,6 +366,7 @@ READINGS = st.builds(
     page_rows=st.sampled_from([1, 2, 7, 20, 20, 100]),
     window_rows=st.sampled_from([20, 100, 10_000]),
     ahead_rows=st.sampled_from([1, 100, 20_000]),
+    batch_rows=st.sampled_from([1, 30, 2_000]),
 )
 CENTRES = st.builds(
     lambda seed, calls, seconds: GeneratedCalls(
@@ -518,6 +519,7 @@ DRIFT_READINGS = st.builds(
     page_rows=st.sampled_from([1, 2, 3, 7, 20]),
     window_rows=st.sampled_from([20, 60, 10_000]),
     ahead_rows=st.sampled_from([1, 60, 20_000]),
+    batch_rows=st.sampled_from([1, 30, 2_000]),
 )
 DRIFTS = st.builds(
     Faults,

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from thulium_frames.call import Call
 from thulium_frames.decode import Page
 from thulium_frames.errors import ContractError, UnprovenWindowError
-from thulium_frames.tree import Reading, Span, Tree, WindowRead
+from thulium_frames.tree import Reading, Run, Span, Tree, WindowRead
 from thulium_frames.windows import Window
 
 START = datetime(2024, 7, 1)
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 ROOT = Window(START, START + 2 * DAY)
-SMALL = Reading(page_rows=5, window_rows=20, ahead_rows=40)
+SMALL = Reading(page_rows=5, window_rows=20, ahead_rows=40, batch_rows=1)
 
 
 @dataclass(frozen=True)
@@ -122,32 +122,39 @@ def drive(
     """
     tree, outcome = Tree(root, reading, workers), Outcome()
     under_way: list[tuple[WindowRead, Span]] = []
-    proven: dict[WindowRead, list[Call]] = {}
-    while tree.head() is not None:
+    proven: dict[datetime, Run] = {}
+    while tree.front is not None:
         while len(under_way) < workers and (task := tree.next_request()) is not None:
             assert 1 <= task[1].limit <= reading.page_rows
-            first = tree.head() or pytest.fail("all is delivered, and more is asked for")
-            is_next = task[0].window.start <= first.window.end
-            assert is_next or sum(map(len, proven.values())) < reading.ahead_rows, "there is enough to deliver"
+            is_next = all(task[0].window.start < read.window.start for read, _ in under_way)
+            assert is_next or held_by(proven) < reading.ahead_rows, "there is enough to deliver"
             under_way.append(task)
         assert under_way, "nothing is under way, and nothing is asked for"
         read, span = under_way.pop(choose(len(under_way)))
         try:
-            answered = tree.receive(read, server.answer(read.window, span))
+            run = tree.receive(read, server.answer(read.window, span))
         except UnprovenWindowError as error:
             outcome.error = error
             return outcome
-        for told_now in answered:
-            assert told_now not in proven
-            proven[told_now] = list(told_now.calls or ())
+        if run is not None:
+            assert run.window.start not in proven
+            proven[run.window.start] = run
         assert server.requests < most, "there is no end"
-        held = sum(map(len, proven.values()))
-        assert held <= reading.ahead_rows + (workers + 1) * max(reading.page_rows, server.crowd)
-        while (head := tree.head()) is not None and head in proven:
-            outcome.windows.append(head.window)
-            outcome.calls.append(within(head.window, proven.pop(head)))
-            tree.drop_head()
+        assert held_by(proven) <= reading.ahead_rows + (workers + 1) * max(reading.page_rows, server.crowd)
+        while tree.front in proven:
+            take(tree, proven.pop(tree.front), outcome)
+    assert tree.close() == []
     return outcome
+
+
+def take(tree: Tree, run: Run, outcome: Outcome) -> None:
+    outcome.windows.append(run.window)
+    outcome.calls.append(within(run.window, run.calls))
+    tree.deliver(run.window, len(run.calls))
+
+
+def held_by(proven: dict[datetime, Run]) -> int:
+    return sum(len(run.calls) for run in proven.values())
 
 
 def within(window: Window, calls: Iterable[Call]) -> list[Call]:
@@ -185,6 +192,7 @@ READINGS = st.builds(
     page_rows=st.integers(1, 6),
     window_rows=st.integers(1, 15),
     ahead_rows=st.integers(1, 40),
+    batch_rows=st.integers(1, 15),
     fruitless_reads=st.just(60),
 )
 MOMENTS = st.one_of(
@@ -454,7 +462,7 @@ def test_a_page_in_order_proves_all_but_its_last_minute_and_the_rest_is_asked_fo
     server = Server(spread(18, ROOT), order)
     outcome = drive(server, ROOT, SMALL)
     assert_covered(outcome, ROOT)
-    assert list(map(len, outcome.calls)) == [4, 4, 4, 4, 2]
+    assert list(map(len, outcome.calls)) == [4, 4, 4, 4 + 2]
     assert server.requests == (5 if order is oldest_first else 1 + 5), (
         "newest first, the first one tells where the end is"
     )
@@ -671,24 +679,32 @@ def test_nothing_is_asked_before_it_is_wanted_and_nothing_after_the_end() -> Non
     read, span = tree.next_request() or pytest.fail("nothing is asked for")
     assert (read.window, span) == (ROOT, Span(0, 5))
     assert tree.next_request() is None
-    tree.receive(read, server.answer(ROOT, span))
-    assert (head := tree.head()) is not None
-    assert head.window.start == ROOT.start
-    assert head.window.end < ROOT.end
+    assert tree.receive(read, server.answer(ROOT, span)) is None
+    assert tree.front == ROOT.start
+    read, _ = tree.next_request() or pytest.fail("nothing is asked for")
+    assert read.window.start == ROOT.start
+    assert read.window.end < ROOT.end
 
 
 def test_a_full_look_ahead_asks_for_no_more_until_windows_are_taken() -> None:
     server = Server(spread(200, ROOT))
-    tree = Tree(ROOT, Reading(page_rows=5, window_rows=20, ahead_rows=10), 1)
-    read = []
+    tree = Tree(ROOT, Reading(page_rows=5, window_rows=20, ahead_rows=10, batch_rows=1), 2)
+    runs = {}
+    first, span = tree.next_request() or pytest.fail("nothing is asked for")
+    tree.receive(first, server.answer(first.window, span))
+    slow = tree.next_request()
     while (task := tree.next_request()) is not None:
-        read.append(task[0].window)
-        tree.receive(task[0], server.answer(task[0].window, task[1]))
-    assert max(window.start for window in read) < START + DAY
-    assert tree.head() is not None
-    tree.drop_head()
-    tree.drop_head()
-    assert tree.next_request() is not None
+        run = tree.receive(task[0], server.answer(task[0].window, task[1]))
+        runs.update({run.window.start: run} if run else {})
+    assert 0 < held_by(runs) <= 10 + 5, "nothing of it can be taken before what the slow one reads"
+    while tree.front not in runs:
+        assert slow is not None
+        run = tree.receive(slow[0], server.answer(slow[0].window, slow[1]))
+        runs.update({run.window.start: run} if run else {})
+        slow = tree.next_request()
+    while tree.front in runs:
+        take(tree, runs.pop(tree.front), Outcome())
+    assert slow or tree.next_request(), "there is room again"
 
 
 @pytest.mark.parametrize("workers", [2, 4, 8])
@@ -697,23 +713,36 @@ def test_workers_are_kept_busy(workers: int, order: Order) -> None:
     """By answers that take turns: whoever would have nothing to do is given a part of a window that is read on."""
     server = Server(by_day(20_000, 30, (8, 16)), order)
     tree, rounds = Tree(Window(START, START + 30 * DAY), Reading(), workers), 0
-    under_way: list[tuple[WindowRead, Span]] = []
-    proven: set[WindowRead] = set()
-    while tree.head() is not None:
-        while len(under_way) < workers and (task := tree.next_request()) is not None:
-            under_way.append(task)
+    runs: dict[datetime, Run] = {}
+    while tree.front is not None:
         rounds += 1
+        under_way = [task for _ in range(workers) if (task := tree.next_request()) is not None]
         for read, span in under_way:
-            proven.update(tree.receive(read, server.answer(read.window, span)))
-        under_way = []
-        while tree.head() in proven:
-            tree.drop_head()
+            run = tree.receive(read, server.answer(read.window, span))
+            runs.update({run.window.start: run} if run else {})
+        while tree.front in runs:
+            take(tree, runs.pop(tree.front), Outcome())
     assert rounds <= 1.25 * 200 / workers + 2
+
+
+def test_pages_that_follow_one_another_are_put_together() -> None:
+    outcome = drive(Server(spread(100, ROOT)), ROOT, Reading(page_rows=10, batch_rows=25, window_rows=200))
+    assert_covered(outcome, ROOT)
+    assert [len(calls) for calls in outcome.calls] == [27, 27, 27, 19]
+
+
+def test_what_is_proven_when_no_more_will_come_is_not_lost() -> None:
+    server = Server(spread(30, ROOT))
+    tree = Tree(ROOT, Reading(page_rows=10), 1)
+    for _ in range(3):
+        read, span = tree.next_request() or pytest.fail("nothing is asked for")
+        assert tree.receive(read, server.answer(read.window, span)) is None
+    assert [len(run.calls) for run in tree.close()] == [18]
 
 
 def test_who_takes_only_the_first_rows_reads_in_small_windows() -> None:
     reading = Reading(page_rows=10, window_rows=1000, ahead_rows=2000)
     assert reading.for_rows(None) == reading
-    assert reading.for_rows(3) == replace(reading, window_rows=10, ahead_rows=10)
-    assert reading.for_rows(300) == replace(reading, window_rows=300, ahead_rows=300)
+    assert reading.for_rows(3) == replace(reading, window_rows=10, ahead_rows=10, batch_rows=10)
+    assert reading.for_rows(300) == replace(reading, window_rows=300, ahead_rows=300, batch_rows=300)
     assert reading.for_rows(10_000) == reading

@@ -259,7 +259,7 @@ class Connections:
 def _first(rows: int, pieces: Generator[Piece]) -> Generator[Piece]:
     with closing(pieces):
         for piece in pieces if rows > 0 else ():
-            yield Piece(piece.window, piece.batch.slice(0, rows))
+            yield replace(piece, batch=piece.batch.slice(0, rows))
             if (rows := rows - piece.batch.num_rows) <= 0:
                 return
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,7 +15,7 @@ from thulium_frames.call import Call
 from thulium_frames.decode import Page
 from thulium_frames.errors import ContractError
 from thulium_frames.sorting import refuse_others
-from thulium_frames.tree import Reading, Span, Tree, WindowRead
+from thulium_frames.tree import Reading, Run, Span, Tree, WindowRead
 from thulium_frames.windows import DAY, Window, floor
 
 
@@ -30,6 +31,8 @@ class Piece:
 
     window: Window
     batch: pa.RecordBatch
+    received: int
+    """Rows that the answers held for it, some at its edges perhaps that are not its own."""
 
 
 def read_pieces(
@@ -64,7 +67,7 @@ class _Crew:
         self.stop = threading.Event()
         self._ask, self._to_batch, self._on_count = ask, to_batch, on_count
         self._tree = tree
-        self._built: dict[WindowRead, Piece | None] = {}  # None: proven, and being built
+        self._built: dict[datetime, Piece | None] = {}  # by their starts; None: being built
         self._error: BaseException | None = None
         self._counted = False
         self._changed = threading.Condition()
@@ -87,13 +90,13 @@ class _Crew:
 
     def _next_piece(self) -> Piece | None:
         with self._changed:
-            while (head := self._tree.head()) is not None:
-                if (piece := self._built.get(head)) is not None:
-                    del self._built[head]
-                    self._tree.drop_head()
+            while (front := self._tree.front) is not None:
+                if (piece := self._built.get(front)) is not None:
+                    del self._built[front]
+                    self._tree.deliver(piece.window, piece.received)
                     self._changed.notify_all()
                     return piece
-                if self._error is not None and head not in self._built:
+                if self._error is not None and front not in self._built:
                     raise self._error
                 self._changed.wait()
         return None
@@ -103,13 +106,11 @@ class _Crew:
             while (task := self._next_task()) is not None:
                 self._do(*task)
         except BaseException as error:  # whatever it is, it is raised where the pieces are read
-            with self._changed:
-                self._error = self._error or error
-                self._changed.notify_all()
+            self._give_up(error)
 
     def _next_task(self) -> tuple[WindowRead, Span] | None:
         with self._changed:
-            while not self.stop.is_set() and self._error is None and self._tree.head() is not None:
+            while not self.stop.is_set() and self._error is None and self._tree.front is not None:
                 if (task := self._tree.next_request()) is not None:
                     return task
                 self._changed.wait()
@@ -121,26 +122,36 @@ class _Crew:
             if not self._counted:
                 self._counted = True
                 self._on_count(page.count)
-            proven = self._tree.receive(read, page)
-            self._built.update(dict.fromkeys(proven))
+            run = self._tree.receive(read, page)
+            if run is not None:
+                self._built[run.window.start] = None
             self._changed.notify_all()
+        if run is not None:
+            self._build(run)
+
+    def _build(self, run: Run) -> None:
+        piece = None
         try:
-            for read in proven:
-                if not self.stop.is_set():
-                    self._build(read)
-        finally:  # what could not be built never will be
+            if not self.stop.is_set():
+                piece = Piece(run.window, _within(run.window, self._to_batch(run.calls)), len(run.calls))
+        finally:
             with self._changed:
-                for read in proven:
-                    if self._built.get(read, read) is None:
-                        del self._built[read]
+                if piece is None:
+                    del self._built[run.window.start]
+                else:
+                    self._built[run.window.start] = piece
                 self._changed.notify_all()
 
-    def _build(self, read: WindowRead) -> None:
-        piece = Piece(read.window, _within(read.window, self._to_batch(read.calls or ())))
+    def _give_up(self, error: BaseException) -> None:
+        """What was proven before is delivered first."""
         with self._changed:
-            read.calls = ()
-            self._built[read] = piece
+            runs = self._tree.close() if self._error is None else []
+            self._built.update(dict.fromkeys(run.window.start for run in runs))
+            self._error = self._error or error
             self._changed.notify_all()
+        for run in runs:
+            with suppress(Exception):  # one error is enough
+                self._build(run)
 
 
 def _within(window: Window, batch: pa.RecordBatch) -> pa.RecordBatch:

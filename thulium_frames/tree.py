@@ -33,11 +33,14 @@ class Reading:
     """A window with more is split before it is read."""
     ahead_rows: int = 40_000
     """Held or under way before they are taken; this bounds the memory."""
+    batch_rows: int = 2_000
+    """A record batch has about so many, less where nothing is proven behind it yet."""
     fruitless_reads: int = 12
     """A crowded minute is given up after so many reads in a row that brought nothing new."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.page_rows <= MAX_LIMIT or min(self.window_rows, self.ahead_rows, self.fruitless_reads) < 1:
+        sizes = (self.window_rows, self.ahead_rows, self.batch_rows, self.fruitless_reads)
+        if not 1 <= self.page_rows <= MAX_LIMIT or min(sizes) < 1:
             raise SettingsError(f"rows a page are from 1 to {MAX_LIMIT}, the other sizes at least 1, not {self}")
 
     def for_rows(self, rows: int | None) -> "Reading":
@@ -45,7 +48,12 @@ class Reading:
         if rows is None:
             return self
         enough = max(rows, self.page_rows)
-        return replace(self, window_rows=min(enough, self.window_rows), ahead_rows=min(enough, self.ahead_rows))
+        return replace(
+            self,
+            window_rows=min(enough, self.window_rows),
+            ahead_rows=min(enough, self.ahead_rows),
+            batch_rows=min(enough, self.batch_rows),
+        )
 
 
 @dataclass(frozen=True)
@@ -58,24 +66,22 @@ class Span:
 
 @dataclass(eq=False)
 class WindowRead:
-    """A window that is not delivered yet, and its calls once they came."""
+    """A window that is wanted or asked for."""
 
     window: Window
     offset: int = 0
     """Where the next page of it begins; from the end, where the newest calls come first."""
-    claim: "Claim | None" = None
+    before: Part | None = None
+    """What this window is the rest of: that is proven when this one counts as many calls as are left."""
     crowd: Crowd | None = None
-    calls: Sequence[Call] | None = None
-    """None before they came; whoever has made columns of them may empty it."""
-    rows: int = 0
 
 
 @dataclass(frozen=True)
-class Claim:
-    """`read` is proven when the rest of the window it was a part of counts `left` calls."""
+class Run:
+    """A window of proven calls, unsorted; pages of it that follow one another are put together."""
 
-    read: WindowRead
-    left: int
+    window: Window
+    calls: list[Call]
 
 
 #: A window is cut into this many parts at most, so that years without calls cost a handful of requests.
@@ -87,89 +93,108 @@ _WORTHWHILE_PAGES = 3
 
 
 class Tree:
-    """The windows that are not delivered yet, in time order; the caller holds a lock around each call."""
+    """The windows that are not delivered yet; the caller holds a lock around each call."""
 
     def __init__(self, root: Window, reading: Reading, workers: int) -> None:
         self._reading = reading
         self._workers = workers
         self._front, self._end = root.start, root.end
-        self._reads: dict[datetime, WindowRead] = {}
         self._wanted: list[tuple[datetime, WindowRead]] = []
-        self._in_flight = self._held = 0
-        self._put(WindowRead(root))
+        self._asked: set[datetime] = set()
+        self._runs: dict[datetime, Run] = {}  # by their ends
+        self._held = 0
+        self._want(WindowRead(root))
 
-    def head(self) -> WindowRead | None:
-        """The window to deliver next; None when all are delivered."""
-        return self._reads.get(self._front)
+    @property
+    def front(self) -> datetime | None:
+        """Where the run begins that is to be delivered next; None when all are delivered."""
+        return self._front if self._front < self._end else None
 
-    def drop_head(self) -> None:
-        read = self._reads.pop(self._front)
-        self._held -= read.rows
-        self._front = read.window.end
+    def deliver(self, window: Window, rows: int) -> None:
+        """Note that the run at the front, of so many rows, is taken."""
+        self._front = window.end
+        self._held -= rows
 
     def next_request(self) -> tuple[WindowRead, Span] | None:
         """The earliest page that is wanted and within the look-ahead; None when the caller has to wait."""
-        if not self._wanted or (self._room() < 1 and not self._is_urgent(self._wanted[0][1])):
+        if not self._wanted:
             return None
-        _, read = heapq.heappop(self._wanted)
-        self._in_flight += 1
+        start, read = self._wanted[0]
+        if self._room() < 1 and any(asked < start for asked in self._asked):
+            return None
+        heapq.heappop(self._wanted)
+        self._asked.add(start)
         return read, Span(read.crowd.offset if read.crowd else read.offset, self._reading.page_rows)
 
     def _room(self) -> int:
-        """How many pages more the look-ahead has room for."""
-        return ceil((self._reading.ahead_rows - self._held) / self._reading.page_rows) - self._in_flight
+        """How many pages more the look-ahead has room for. What is delivered next may always be asked for."""
+        return ceil((self._reading.ahead_rows - self._held) / self._reading.page_rows) - len(self._asked)
 
-    def _is_urgent(self, read: WindowRead) -> bool:
-        """Whether it is the window to deliver next, or the one whose count that waits for."""
-        head = self._reads[self._front]
-        return read is head or (head.calls is not None and read.window.start == head.window.end)
+    def receive(self, read: WindowRead, page: Page) -> Run | None:
+        """Note an answer. Returns the run that is long enough by it, or at its end."""
+        self._asked.remove(read.window.start)
+        self._settle(read, page.count)
+        calls = self._all_of(read, page)
+        if calls is None:
+            return self._take(read.window.start, self._reading.batch_rows)
+        self._held += len(calls)
+        self._prove(read.window, calls)
+        return self._take(read.window.end, 0)  # another run begins behind it, or has begun
 
-    def receive(self, read: WindowRead, page: Page) -> list[WindowRead]:
-        """Note an answer. Returns the windows that are proven by it, with their calls, unsorted."""
-        self._in_flight -= 1
-        proven = self._settle(read, page.count)
-        if read.crowd:
-            proven += self._add(read, read.crowd, page)
-        elif read.offset == 0 and len(page.calls) == page.count:
-            proven.append(self._hold(read, page.calls))
-        elif not self._narrow(read, page):
-            read.crowd = Crowd(read.window, self._reading.fruitless_reads)
-            proven += self._add(read, read.crowd, page)
-        return proven
+    def close(self) -> list[Run]:
+        """The runs that are proven so far, when no more will come."""
+        runs = list(self._runs.values())
+        self._runs.clear()
+        return runs
 
-    def _add(self, read: WindowRead, crowd: Crowd, page: Page) -> list[WindowRead]:
-        if (calls := crowd.add(page)) is not None:
-            return [self._hold(read, calls)]
-        self._want(read)
-        return []
-
-    def _settle(self, read: WindowRead, count: int) -> list[WindowRead]:
+    def _settle(self, read: WindowRead, count: int) -> None:
         """Hold the part before this window against its count; where they do not add up, it is read by itself."""
-        claim, read.claim = read.claim, None
-        if claim is None:
-            return []
-        if claim.left == count:
-            return [claim.read]
-        self._held -= claim.read.rows
-        self._put(WindowRead(claim.read.window))
-        return []
+        part, read.before = read.before, None
+        if part and part.left == count:
+            self._prove(part.window, part.calls)
+        elif part:
+            self._held -= len(part.calls)
+            self._want(WindowRead(part.window))
+
+    def _prove(self, window: Window, calls: Sequence[Call]) -> None:
+        before = self._runs.pop(window.start, None)
+        run = Run(Window(before.window.start, window.end), before.calls) if before else Run(window, [])
+        run.calls.extend(calls)
+        self._runs[window.end] = run
+
+    def _take(self, end: datetime, least: int) -> Run | None:
+        run = self._runs.get(end)
+        return self._runs.pop(end) if run and len(run.calls) >= least else None
+
+    def _all_of(self, read: WindowRead, page: Page) -> Sequence[Call] | None:
+        """All calls of a window, if this page completes them; else it is wanted on."""
+        if read.crowd is None:
+            if read.offset == 0 and len(page.calls) == page.count:
+                return page.calls
+            if self._narrow(read, page):
+                return None
+            read.crowd = Crowd(read.window, self._reading.fruitless_reads)
+        if (calls := read.crowd.add(page)) is None:
+            self._want(read)
+        return calls
 
     def _narrow(self, read: WindowRead, page: Page) -> bool:
-        """Put smaller windows in the place of one that does not fit its page; False for a minute."""
+        """Want smaller windows in the place of one that does not fit its page; False for a minute."""
         order = order_of(page)
         parts = self._parts(page.count, order)
         if parts == 1 and self._holds_oldest(read, page, order):
             if part := part_of(read.window, page, order):
-                self._claim(part, 0 if order is Order.OLDEST_FIRST else max(0, part.left - len(page.calls)))
+                self._held += len(part.calls)
+                offset = 0 if order is Order.OLDEST_FIRST else max(0, part.left - len(page.calls))
+                self._want(WindowRead(part.rest, offset, part))
                 return True
         elif parts == 1 and read.offset == 0:
-            read.offset = page.count - len(page.calls)
-            self._want(read)
+            self._want(WindowRead(read.window, page.count - len(page.calls)))
             return True
         windows = split(read.window, max(2, parts))
         if len(windows) > 1:
             for window in windows:
-                self._put(WindowRead(window))
+                self._want(WindowRead(window))
         return len(windows) > 1
 
     @staticmethod
@@ -190,22 +215,8 @@ class Tree:
 
     def _useful_parts(self, count: int) -> int:
         """As many as there are workers who would have nothing to do."""
-        idle = min(self._workers - self._in_flight, self._room()) - len(self._wanted)
+        idle = min(self._workers - len(self._asked), self._room()) - len(self._wanted)
         return max(1, min(idle, count // (_WORTHWHILE_PAGES * self._reading.page_rows)))
-
-    def _claim(self, part: Part, offset: int) -> None:
-        read = self._hold(WindowRead(part.window), part.calls)
-        self._reads[part.window.start] = read
-        self._put(WindowRead(part.rest, offset, Claim(read, part.left)))
-
-    def _hold(self, read: WindowRead, calls: Sequence[Call]) -> WindowRead:
-        read.calls, read.rows = calls, len(calls)
-        self._held += read.rows
-        return read
-
-    def _put(self, read: WindowRead) -> None:
-        self._reads[read.window.start] = read
-        self._want(read)
 
     def _want(self, read: WindowRead) -> None:
         heapq.heappush(self._wanted, (read.window.start, read))
