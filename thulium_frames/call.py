@@ -13,12 +13,12 @@ Number = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | Literal[""] | None
 Nothing = Annotated[list[str], Meta(max_length=0)] | Literal[""] | None
 
 
-class Rating(Struct, forbid_unknown_fields=True):
+class Rating(Struct, forbid_unknown_fields=True, gc=False):
     type: str | None = None
     rate: str | None = None
 
 
-class Call(Struct, forbid_unknown_fields=True):
+class Call(Struct, forbid_unknown_fields=True, gc=False):
     """One call record; the fields are the API's, in the order of the schema."""
 
     date: str | None = None

@@ -6,9 +6,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from importlib.metadata import version
 from ssl import SSLCertVerificationError
 from typing import NoReturn, TypeVar
+from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
@@ -181,10 +183,16 @@ class Client:
         if http is not None:
             http.close()
 
+    @cached_property
+    def _url(self) -> httpx.URL:
+        return httpx.URL(self._settings.url + _PATH)
+
     def _follow(self, http: httpx.Client, parameters: Parameters) -> httpx.Response:
         """The one seam where errors of httpx become ours."""
         try:
-            request = http.build_request("GET", self._settings.url + _PATH, params=list(parameters))
+            # what is asked for goes past the URL, whose parsing would take longer than the sending
+            target = f"{self._url.path}?{urlencode(parameters, quote_via=quote)}".encode()
+            request = http.build_request("GET", self._url, extensions={"target": target})
             for _ in range(_MAX_REDIRECTS):
                 with self._lock:
                     self.requests += 1
@@ -193,6 +201,7 @@ class Client:
                     return response
                 _refuse_stranger(request.url, response.next_request.url)
                 request = response.next_request
+                request.extensions.pop("target", None)
         except httpx.TimeoutException as error:
             raise _TryAgainError(ApiError(f"no answer in time ({type(error).__name__})")) from error
         except httpx.DecodingError as error:

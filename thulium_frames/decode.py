@@ -56,7 +56,7 @@ def read_page(body: bytes) -> Page:
     """
     try:
         page = _strict.decode(body)
-        if all(is_date(call.date or "") for call in page.result):
+        if all(map(is_date, {call.date or "" for call in page.result})):
             return Page(page.count, page.result)
     except _UNDECODABLE:
         pass
@@ -156,11 +156,13 @@ def _ratings(ratings: Sequence[Rating]) -> pl.Series:
 
 
 def _tags(values: Sequence[Sequence[str | None] | None]) -> pl.Series:
-    """Built from its parts, which takes a tenth of the time that a list of lists does."""
-    flat = pl.Series([tag for tags in values if tags for tag in tags], dtype=pl.String)
-    ends = pl.Series([0, *accumulate(len(tags or ()) for tags in values)], dtype=pl.Int64)
-    given = pl.Series([tags is None for tags in values], dtype=pl.Boolean)
-    return pl.Series("tags", pa.LargeListArray.from_arrays(ends.to_arrow(), flat.to_arrow(), mask=given.to_arrow()))
+    """Put together of its parts, which takes a tenth of the time that a list of lists does."""
+    flat = [tag for tags in values if tags for tag in tags]
+    starts = accumulate((len(tags or ()) for tags in values), initial=0)
+    given = [None if tags is None else start for start, tags in zip(starts, values, strict=False)]
+    offsets = pl.Series([*given, len(flat)], dtype=pl.Int64)  # one without a start is null
+    lists = pa.LargeListArray.from_arrays(offsets.to_arrow(), pl.Series(flat, dtype=pl.String).to_arrow())
+    return pl.Series("tags", lists)
 
 
 def _date() -> pl.Expr:

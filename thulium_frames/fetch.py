@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 import msgspec
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from thulium_frames.call import Call
 from thulium_frames.decode import Page
@@ -156,17 +156,16 @@ class _Crew:
 
 def _within(window: Window, batch: pa.RecordBatch) -> pa.RecordBatch:
     """The rows of the window: the answer may hold more at its edges, since `date_to` is asked for as a superset."""
-    dates = batch["date"]
-    if dates.null_count:
+    dates = pl.Series(batch["date"])
+    if dates.has_nulls():
         raise ContractError(
             f"a call in the window {window} has no date that can be read: {_name(batch.slice(0, 1))}. "
             "It cannot be placed in a day; ask Thulium's support about this record"
         )
-    before = pc.sum(pc.less(dates, _scalar(window.start))).as_py() or 0
-    upto = pc.sum(pc.less(dates, _scalar(window.end))).as_py() or 0
     if len(dates):
         days = Window(floor(window.start, DAY), floor(window.end, DAY) + DAY)  # some may read bounds by the day
-        refuse_others(window, dates[0].as_py(), dates[-1].as_py(), days)
+        refuse_others(window, dates[0], dates[-1], days)
+    before, upto = (int(dates.search_sorted(moment)) for moment in (window.start, window.end))
     return batch.slice(before, upto - before)
 
 
@@ -174,7 +173,3 @@ def _name(row: pa.RecordBatch) -> str:
     values = row.to_pylist()[0]
     date = msgspec.json.decode(values["rescued_data"] or "{}").get("date")
     return f"connection_id {values['connection_id']}, date {date!r}"
-
-
-def _scalar(moment: datetime) -> pa.Scalar:
-    return pa.scalar(moment, pa.timestamp("us"))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from thulium_frames.dayfile import damage_of, day_file, day_folder, day_folders, days_in, facts_of, write_day
 from thulium_frames.durable import remove_leftovers
@@ -158,11 +158,11 @@ def _events(pieces: Iterator[Piece], first: date | None) -> Iterator[tuple[date,
 
 
 def _cut_at_midnights(batch: pa.RecordBatch) -> Iterator[tuple[date, pa.RecordBatch]]:
-    days = pc.run_end_encode(batch["date"].cast(pa.date32(), safe=False))
+    days = pl.Series(batch["date"]).dt.date().rle().struct.unnest()
     start = 0
-    for day, end in zip(days.values.to_pylist(), days.run_ends.to_pylist(), strict=True):
-        yield day, batch.slice(start, end - start)
-        start = end
+    for rows, day in days.select("len", "value").iter_rows():
+        yield day, batch.slice(start, rows)
+        start += rows
 
 
 def _stretches(days: Iterable[date]) -> Iterator[list[date]]:
