@@ -156,7 +156,7 @@ class _Crew:
 
 def _within(window: Window, batch: pa.RecordBatch) -> pa.RecordBatch:
     """The rows of the window: the answer may hold more at its edges, since `date_to` is asked for as a superset."""
-    dates = pl.Series(batch["date"])
+    dates = pl.DataFrame(batch.select(["date"])).to_series()
     if dates.has_nulls():
         raise ContractError(
             f"a call in the window {window} has no date that can be read: {_name(batch.slice(0, 1))}. "

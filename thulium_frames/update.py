@@ -158,7 +158,7 @@ def _events(pieces: Iterator[Piece], first: date | None) -> Iterator[tuple[date,
 
 
 def _cut_at_midnights(batch: pa.RecordBatch) -> Iterator[tuple[date, pa.RecordBatch]]:
-    days = pl.Series(batch["date"]).dt.date().rle().struct.unnest()
+    days = pl.DataFrame(batch.select(["date"])).to_series().dt.date().rle().struct.unnest()
     start = 0
     for rows, day in days.select("len", "value").iter_rows():
         yield day, batch.slice(start, rows)
