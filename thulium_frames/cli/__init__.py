@@ -49,7 +49,6 @@ for _command in (export, fetch, status, verify, demo, serve, doctor):
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own keeps 50 MB more than it uses
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
         return cli.main(list(arguments), prog_name="thulium-frames", standalone_mode=False) or 0
