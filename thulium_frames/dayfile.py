@@ -105,6 +105,7 @@ def _write(path: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: da
         compression="zstd",
         use_dictionary=_OF_FEW_VALUES,
         write_page_checksum=True,
+        write_page_index=True,
         sorting_columns=_SORTED_BY,
         store_schema=False,  # Parquet's own types say all of it, in a tenth of the bytes
     ) as writer:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pyarrow as pa
 
-from thulium_frames.dayfile import damage_of, day_file, day_folder, day_folders, days_in, facts_of, write_day
+from thulium_frames.dayfile import DayFacts, damage_of, day_file, day_folder, day_folders, days_in, facts_of, write_day
 from thulium_frames.durable import remove_leftovers
 from thulium_frames.errors import LakeDamagedError
 from thulium_frames.fetch import Piece
@@ -117,9 +117,22 @@ class Run:
         window = of_days(first or BEGINNING.date(), last)
         with closing(self._calls.pieces(window, self._expect)) as pieces:
             for day, batches in _by_day(self._watched(pieces), first):
-                self.update.rows += write_day(day_folder(self._lake, day), day, batches, self._now).rows
-                self.update.days_written.append(day)
-                self._on_progress(self.update)
+                self._write(day, batches)
+
+    def _write(self, day: date, batches: Iterator[pa.RecordBatch]) -> None:
+        try:
+            self._note(write_day(day_folder(self._lake, day), day, batches, self._now))
+        except BaseException:  # a signal may have come when the file was in its place already
+            with suppress(LakeDamagedError):
+                facts = facts_of(self._lake, day)
+                if facts.read_at == self._now and day not in self.update.days_written[-1:]:
+                    self._note(facts)
+            raise
+
+    def _note(self, facts: DayFacts) -> None:
+        self.update.rows += facts.rows
+        self.update.days_written.append(facts.day)
+        self._on_progress(self.update)
 
     def _expect(self, rows: int) -> None:
         self.update.expected += rows
