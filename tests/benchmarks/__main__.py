@@ -37,7 +37,7 @@ def main() -> None:
         bench = Bench(Path(folder), given.runs, given.peers, status.update)
         for result in bench.results(chosen, given.only):
             results.append(result)
-            console.print(table(result))
+            console.print(result.title, table(result), sep="\n", highlight=False)
     output.write_bytes(msgspec.json.format(msgspec.json.encode(report(results))))
     console.print(f"written: {output}")
 

@@ -67,6 +67,10 @@ class Archive:
     rows: int
 
     @property
+    def bytes_per_row(self) -> float:
+        return self._begin(self.rows) / self.rows
+
+    @property
     def last_day(self) -> date:
         return date.fromisoformat(self.minutes[bisect_left(self.firsts, self.rows) - 1][:10])
 

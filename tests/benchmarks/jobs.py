@@ -94,8 +94,9 @@ class Bench:
             errand = Errand(system.url, job.rows, archive.last_day, self._folder / "lake", job.workers)
             for number in range(self._runs):
                 self._round(f"{job.name} {job.rows:,}, round {number + 1}", system, errand, runs, truth)
+        title = f"{job.name}: {job.rows:,} rows, {archive.bytes_per_row:.0f} bytes of JSON each{job.note}"
         outcomes = [Outcome(peer.name, runs[peer.name], peer.missing) for peer in peers]
-        return Result(job.name, f"{job.name}: {job.rows:,} rows{job.note}", outcomes, -(-job.rows // _PAGE), job.rows)
+        return Result(job.name, title, outcomes, -(-job.rows // _PAGE))
 
     def _round(
         self, title: str, system: System, errand: Errand, runs: Mapping[str, list[Run]], truth: pl.DataFrame | None

@@ -28,6 +28,12 @@ class Run(msgspec.Struct, frozen=True):
     ratio: float | None = None
     """Its wall time in those of the plain loop of the same round."""
 
+    @property
+    def rows(self) -> int | None:
+        """How many it wrote, or says that it read."""
+        said = self.cost.output.strip()
+        return self.found.rows if self.found else int(said) if said.isdecimal() else None
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """All runs of one peer, or why there are none."""
@@ -45,7 +51,7 @@ class Outcome(msgspec.Struct, frozen=True):
         if failure := next((run.cost.failure for run in self.runs if run.cost.failure), None):
             return f"fails: {failure}"
         if found is None:
-            return "writes no lake"
+            return ""
         named = (
             (found.lost, "rows lost"),
             (found.repeated, "rows twice"),
@@ -62,7 +68,6 @@ class Result(msgspec.Struct, frozen=True):
     title: str
     outcomes: list[Outcome]
     least_requests: int | None = None
-    rows: int | None = None
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -90,32 +95,39 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 def table(result: Result) -> Table:
     """Medians, with the least and the most of all runs behind them."""
-    shown = Table(title=result.title, title_justify="left")
-    shown.add_column("peer", no_wrap=True)
-    for name in ("wall s", "x httpx", "CPU s", "peak MB", f"requests\nof {result.least_requests}", "rows", "B/row"):
-        shown.add_column(name, justify="right", no_wrap=True)
-    shown.add_column("what it lacks", max_width=60)
-    for outcome in result.outcomes:
-        shown.add_row(outcome.peer, *_figures(outcome.runs), outcome.lacks)
+    shown = Table()
+    requests = f"requests\nof {result.least_requests}"
+    names = ("", "wall s", "x httpx", "CPU s", "peak MB", requests, "rows", "bytes\na row", "what it lacks")
+    rows = [[outcome.peer, *_figures(outcome.runs), outcome.lacks] for outcome in result.outcomes]
+    columns = [(name, cells) for name, *cells in zip(names, *rows, strict=True) if any(cells)]
+    for name, _ in columns:
+        is_text = name in (names[0], names[-1])
+        shown.add_column(name, justify="left" if is_text else "right", no_wrap=name != names[-1], max_width=60)
+    for row in zip(*(cells for _, cells in columns), strict=True):
+        shown.add_row(*row)
     return shown
 
 
 def _figures(runs: Sequence[Run]) -> Iterator[str]:
     good = [run for run in runs if not run.cost.exit_code]
-    yield _spread(good, lambda run: run.cost.wall, 2)
-    yield _spread(good, lambda run: run.ratio, 2)
-    yield _spread(good, lambda run: run.cost.cpu, 2)
-    yield _spread(good, lambda run: run.cost.peak_mb, 0)
+    yield _spread(good, lambda run: run.cost.wall, _seconds)
+    yield _spread(good, lambda run: run.ratio, "{:.2f}".format)
+    yield _spread(good, lambda run: run.cost.cpu, _seconds)
+    yield _spread(good, lambda run: run.cost.peak_mb, "{:,.0f}".format)
     yield _middle(run.requests for run in good)
-    yield _middle(run.found.rows for run in good if run.found)
+    yield _middle(run.rows for run in good)
     yield _middle(run.found.bytes / max(1, run.found.rows) for run in good if run.found)
 
 
-def _spread(runs: Iterable[Run], figure: Callable[[Run], float | None], digits: int) -> str:
+def _seconds(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+
+
+def _spread(runs: Iterable[Run], figure: Callable[[Run], float | None], shown: Callable[[float], str]) -> str:
     values = [value for run in runs if (value := figure(run)) is not None]
     if not values:
         return ""
-    least, middle, most = (f"{function(values):,.{digits}f}" for function in (min, median, max))
+    least, middle, most = (shown(function(values)) for function in (min, median, max))
     return middle if least == most else f"{middle} ({least}–{most})"
 
 
