@@ -1,0 +1,153 @@
+"""The conditions that peers are measured under, taken in turns so that a slow minute of the machine hits all alike."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import polars as pl
+
+from tests.benchmarks.archive import build, load
+from tests.benchmarks.lakes import findings, truth_of
+from tests.benchmarks.peers import EXPORT, PEERS, YARDSTICK, Errand, Peer
+from tests.benchmarks.process import Cost, System, measured, serving
+from tests.benchmarks.results import Outcome, Result, Run
+
+_PAGE: Final = 100
+_THREE_YEARS: Final = date(2023, 12, 31)
+_PROGRAM: Final = str(Path(sys.executable).with_name("thulium-frames"))
+_STARTS: Final = {
+    "python -c pass": [sys.executable, "-c", "pass"],
+    "import thulium_frames": [sys.executable, "-c", "import thulium_frames"],
+    "thulium-frames --help": [_PROGRAM, "--help"],
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One condition: so many rows from a server with these options."""
+
+    name: str
+    rows: int
+    note: str = ""
+    server: Sequence[str] = ()
+    is_faulty: bool = False
+    dirty: bool = False
+    workers: int = 4
+    only_ours: bool = False
+
+
+def jobs(rows: Sequence[int]) -> list[Job]:
+    """What there is to do for these sizes; faults are tried with the smallest."""
+    few = min(rows)
+    return [
+        *(Job("download", number) for number in rows),
+        Job("latency", 20_000, ", 50 ms a request, 8 workers", ("--latency", "0.05"), workers=8),
+        Job("limit", 50_000, ", 100 requests a second, the others get 429", ("--limit", "100")),
+        Job("unstable", few, ", equal dates in another order each time", ("--unstable",), is_faulty=True),
+        Job("dirty", few, ', now and then "" for a number, or an unknown field', is_faulty=True, dirty=True),
+        *(Job("memory", number, ", ours alone", only_ours=True) for number in (50_000, 1_000_000)),
+    ]
+
+
+#: Jobs without peers.
+OTHERS: Final = ("noop", "startup")
+
+
+class Bench:
+    """Runs jobs in a folder of its own; archives are built once."""
+
+    def __init__(self, folder: Path, runs: int, peers: Sequence[str], tell: Callable[[str], object]) -> None:
+        self._folder, self._runs, self._tell = folder, runs, tell
+        self._peers = [peer for peer in PEERS if peer.name in peers]
+
+    def results(self, chosen: Sequence[Job], others: Sequence[str]) -> Iterator[Result]:
+        """Each result as soon as it is there."""
+        for dirty in (False, True):
+            if same := [job for job in chosen if job.dirty == dirty]:
+                archive = self._archive("dirty" if dirty else "clean", max(job.rows for job in same), dirty=dirty)
+                for job in same:
+                    yield self._compare(job, archive)
+        if "noop" in others:
+            yield self._noop()
+        if "startup" in others:
+            yield self._startup()
+
+    def _archive(self, name: str, rows: int, *, dirty: bool = False, calls_per_day: int = 800) -> Path:
+        self._tell(f"inventing {rows:,} calls")
+        folder = self._folder / name
+        folder.mkdir()
+        build(folder, rows, dirty=dirty, calls_per_day=calls_per_day)
+        return folder
+
+    def _compare(self, job: Job, folder: Path) -> Result:
+        archive = load(folder, job.rows)
+        truth = truth_of(archive) if job.is_faulty else None
+        peers = [peer for peer in self._peers if peer.is_ours or not job.only_ours]
+        runs: dict[str, list[Run]] = {peer.name: [] for peer in peers}
+        with serving(folder, job.rows, *job.server) as system:
+            errand = Errand(system.url, job.rows, archive.last_day, self._folder / "lake", job.workers)
+            for number in range(self._runs):
+                self._round(f"{job.name} {job.rows:,}, round {number + 1}", system, errand, runs, truth)
+        title = f"{job.name}: {job.rows:,} rows, {archive.bytes_per_row:.0f} bytes of JSON each{job.note}"
+        outcomes = [Outcome(peer.name, runs[peer.name], peer.missing) for peer in peers]
+        return Result(job.name, title, outcomes, -(-job.rows // _PAGE))
+
+    def _round(
+        self, title: str, system: System, errand: Errand, runs: Mapping[str, list[Run]], truth: pl.DataFrame | None
+    ) -> None:
+        """Every peer once; one that failed is not asked again."""
+        yardstick = None
+        for peer in self._peers:
+            earlier = runs.get(peer.name)
+            if earlier is None or peer.missing or any(run.cost.exit_code for run in earlier):
+                continue
+            self._tell(f"{title}: {peer.name}")
+            run = self._run(peer, system, errand, truth)
+            if peer is YARDSTICK and not run.cost.exit_code:
+                yardstick = run.cost.wall
+            earlier.append(msgspec.structs.replace(run, ratio=run.cost.wall / yardstick if yardstick else None))
+
+    def _run(self, peer: Peer, system: System, errand: Errand, truth: pl.DataFrame | None) -> Run:
+        with _empty(errand.folder):
+            system.requests()
+            cost = measured(peer.command(errand), errand.environment)
+            return Run(cost, system.requests(), findings(errand.folder, truth))
+
+    def _noop(self) -> Result:
+        """Three settled years, made by an export of a small centre, exported again."""
+        folder = self._archive("small", 20_000, calls_per_day=20)
+        with serving(folder, 20_000) as system, _empty(self._folder / "lake") as lake:
+            errand = Errand(system.url, 20_000, _THREE_YEARS, lake, 4)
+            self._tell("exporting three years")
+            self._again(errand, system)
+            runs = [self._again(errand, system) for _ in range(self._runs)]
+        return Result("noop", "noop: 1,096 settled days exported again", [Outcome(EXPORT.name, runs)], 0)
+
+    def _again(self, errand: Errand, system: System) -> Run:
+        cost = measured(EXPORT.command(errand), errand.environment)
+        return Run(cost, system.requests(), findings(errand.folder, None))
+
+    def _startup(self) -> Result:
+        costs: dict[str, list[Cost]] = {name: [] for name in _STARTS}
+        for _ in range(5 * self._runs):
+            for name, command in _STARTS.items():
+                costs[name].append(measured(command, {}))
+        outcomes = [Outcome(name, [Run(cost) for cost in several]) for name, several in costs.items()]
+        return Result("startup", "startup", outcomes)
+
+
+@contextmanager
+def _empty(folder: Path) -> Iterator[Path]:
+    """A folder that is there for as long as it is needed, with what peers put beside it."""
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        for used in folder.parent.glob(f"{folder.name}*"):
+            shutil.rmtree(used)

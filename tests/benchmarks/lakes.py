@@ -1,0 +1,80 @@
+"""What a lake has, and what it lacks of the truth, whoever wrote it."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import polars as pl
+import pyarrow.parquet as pq
+
+from tests.benchmarks.archive import UNKNOWN, Archive
+
+#: The fields that tell the calls of the invented centre apart.
+_KEY: Final = ["connection_id", "src", "dst", "disposition", "dst_user_login", "filename"]
+_NUMBERS: Final = ["duration", "billsec"]
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """How many rows a lake has, and how many of the truth it lacks, has too often, or has with other values."""
+
+    rows: int
+    bytes: int
+    lost: int = 0
+    repeated: int = 0
+    changed: int = 0
+    unknown_lost: int = 0
+
+
+def truth_of(archive: Archive) -> pl.DataFrame:
+    """What a perfect reader would have got."""
+    records = msgspec.json.decode(b"[%b]" % archive.slice(0, archive.rows), type=list[dict[str, object]])
+    names = [*_KEY, *_NUMBERS, UNKNOWN[0]]
+    rows = [[_text(record.get(name)) for name in names] for record in records]
+    return _comparable(pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row"))
+
+
+def findings(folder: Path, truth: pl.DataFrame | None) -> Findings | None:
+    """What stands in a folder, compared with the truth when there is one; None when nothing does."""
+    files = [path for path in folder.rglob("*.parquet") if path.parent.name.startswith("call_date=")]
+    files = files or list(folder.glob("*/connections/*.parquet"))
+    if not files:
+        return None
+    size = sum(file.stat().st_size for file in files)
+    if truth is None:
+        return Findings(sum(pq.read_metadata(file).num_rows for file in files), size)
+    frame = pl.concat([pl.read_parquet(file, hive_partitioning=False) for file in files], how="diagonal_relaxed")
+    lake = _comparable(frame)
+    lost, repeated = _difference(truth, lake, _KEY)
+    return Findings(
+        rows=lake.height,
+        bytes=size,
+        lost=lost,
+        repeated=repeated,
+        changed=_difference(truth, lake, [*_KEY, *_NUMBERS])[0] - lost,
+        unknown_lost=max(0, truth[UNKNOWN[0]].count() - _unknown_in(frame)),
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _comparable(frame: pl.DataFrame) -> pl.DataFrame:
+    texts = pl.col(_KEY).cast(pl.String).fill_null("")
+    return frame.with_columns(texts, pl.col(_NUMBERS).cast(pl.Int64, strict=False))
+
+
+def _difference(truth: pl.DataFrame, lake: pl.DataFrame, key: list[str]) -> tuple[int, int]:
+    """How many rows there are too few and too many, equal rows counted."""
+    both = (
+        truth.group_by(key)
+        .len("true")
+        .join(lake.group_by(key).len("held"), on=key, how="full", coalesce=True, nulls_equal=True)
+    )
+    surplus = both.select(pl.col("held").fill_null(0).cast(pl.Int64) - pl.col("true").fill_null(0)).to_series()
+    return -int(surplus.clip(upper_bound=0).sum()), int(surplus.clip(lower_bound=0).sum())
+
+
+def _unknown_in(frame: pl.DataFrame) -> int:
+    texts = frame.select(pl.selectors.string())
+    return int(texts.select(pl.any_horizontal(pl.all().str.contains(UNKNOWN[1], literal=True)).sum()).item())

@@ -1,0 +1,73 @@
+"""Who is measured, and by which command."""
+
+import sys
+from dataclasses import dataclass
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from tests.benchmarks.archive import FIRST_DAY
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One export: from where, how much, to which folder, and with how many of our workers."""
+
+    url: str
+    rows: int
+    last_day: date
+    folder: Path
+    workers: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        system = {"THULIUM_URL": self.url, "THULIUM_USER": "demo", "THULIUM_PASSWORD": "demo"}
+        return system | {"FIRST_DAY": str(FIRST_DAY), "LAST_DAY": str(self.last_day)}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A program; `in_flight` is how many requests it may have at once, 0 when the errand says so."""
+
+    name: str
+    script: str
+    needs: tuple[str, ...]
+    in_flight: int = 1
+
+    @property
+    def missing(self) -> str | None:
+        """Why it cannot run."""
+        absent = [name for name in self.needs if find_spec(name) is None]
+        return f"{', '.join(absent)} is not installed" if absent else None
+
+    @property
+    def is_ours(self) -> bool:
+        return self.in_flight == 0
+
+    def command(self, errand: Errand) -> list[str]:
+        arguments = [errand.url, errand.rows, errand.folder, self.in_flight or errand.workers]
+        return [sys.executable, "-m", f"tests.benchmarks.scripts.{self.script}", *map(str, arguments)]
+
+
+class Export(Peer):
+    """Our command line."""
+
+    def command(self, errand: Errand) -> list[str]:
+        dates = ["--from", str(FIRST_DAY), "--to", str(errand.last_day)]
+        export = [sys.executable, "-m", "thulium_frames", "export", str(errand.folder)]
+        return [*export, *dates, "--workers", str(errand.workers)]
+
+
+YARDSTICK: Final = Peer("httpx", "httpx_loop", ("httpx",))
+EXPORT: Final = Export("export", "", (), in_flight=0)
+PEERS: Final = (
+    YARDSTICK,
+    Peer("httpx+polars", "httpx_polars", ("httpx", "polars")),
+    Peer("daft", "daft_lake", ("daft",), in_flight=32),
+    Peer("duckdb", "duckdb_lake", ("duckdb", "duckdb_extension_httpfs"), in_flight=8),
+    Peer("polars-api", "polars_api_lake", ("polars_api",), in_flight=32),
+    Peer("dlt", "dlt_lake", ("dlt",)),
+    EXPORT,
+    Peer("to_polars", "to_polars", (), in_flight=0),
+)

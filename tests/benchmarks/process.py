@@ -1,0 +1,94 @@
+"""Processes: the server, and commands that are measured."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import msgspec
+
+ROOT: Final = Path(__file__).parents[2]
+_LAUNCHER: Final = [sys.executable, "-S", "-E", str(Path(__file__).with_name("launcher.py"))]
+_START_SECONDS: Final = 30.0
+_ERROR: Final = re.compile(r"^[\w.]+(?:Error|Exception): .*", re.MULTILINE)
+#: Nobody is told that they were run.
+_SILENT: Final = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DAFT_ANALYTICS_ENABLED": "0", "DO_NOT_TRACK": "true"}
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What one process took from its start to its end: seconds, and megabytes of 10^6 bytes."""
+
+    exit_code: int
+    wall: float
+    cpu: float
+    peak_mb: float
+    output: str = ""
+
+    @property
+    def failure(self) -> str | None:
+        """What a failed process said: its last line that names an error, or its last."""
+        said = _ERROR.findall(self.output) or [self.output.strip().rsplit("\n", 1)[-1]]
+        return f"exit code {self.exit_code}: {said[-1]}"[:200] if self.exit_code else None
+
+
+def measured(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
+    """Run a command to its end."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("THULIUM_")}
+    done = subprocess.run(
+        [*_LAUNCHER, *command],
+        cwd=ROOT,
+        env={**mine, **_SILENT, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    cost = msgspec.json.decode(done.stdout, type=Cost)
+    return msgspec.structs.replace(cost, output=done.stderr.decode(errors="replace"))
+
+
+@dataclass(frozen=True)
+class System:
+    """A running server."""
+
+    url: str
+
+    def requests(self) -> int:
+        """How many requests the API got since it was asked the last time."""
+        return int(httpx.get(f"{self.url}/reset").json()["requests"])
+
+
+@contextmanager
+def serving(folder: Path, rows: int, *options: str) -> Iterator[System]:
+    """A server of the first so many records of an archive."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tests.benchmarks.server", str(folder)]
+    process = subprocess.Popen([*command, "--port", str(port), "--rows", str(rows), *options], cwd=ROOT)
+    try:
+        system = System(f"http://127.0.0.1:{port}")
+        _await(system, process)
+        yield system
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _await(system: System, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            system.requests()
+        except httpx.TransportError:
+            time.sleep(0.02)
+        else:
+            return
+    raise RuntimeError("the server did not start: install the extra `bench`")
