@@ -2,7 +2,9 @@
 
 import gc
 import threading
-from datetime import date
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 
 import duckdb
 import polars as pl
@@ -11,9 +13,13 @@ import pytest
 
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Thulium
+from thulium_frames.call import Call
+from thulium_frames.decode import Page
 from thulium_frames.errors import FilterError, SettingsError
+from thulium_frames.fetch import read_pieces
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
-from thulium_frames.tree import Reading
+from thulium_frames.tree import Reading, Span
+from thulium_frames.windows import MINUTE, Window
 
 
 def test_nothing_is_asked_before_the_first_batch(thulium: Thulium) -> None:
@@ -146,3 +152,26 @@ def test_wrong_use_is_told_before_any_request(url: str) -> None:
         Reading(ahead_rows=0)
     with pytest.raises(FilterError, match="whole days"):
         _ = Thulium(url, "demo", "demo").connections().head(3).days
+
+
+def test_an_interrupt_that_comes_out_in_a_worker_ends_the_reading() -> None:
+    """Polars raises it in whichever thread it is at work; several runs are open then."""
+    noon = datetime(2024, 7, 1, 12)
+    in_step = threading.Barrier(4)  # so that all four workers have begun a run when the first is at its end
+
+    def ask(window: Window, span: Span, stop: threading.Event) -> Page:  # noqa: ARG001  # nothing takes time
+        if window != day:
+            with suppress(threading.BrokenBarrierError):
+                in_step.wait(10)
+        minutes = [moment for n in range(600) if window.start <= (moment := noon + n * MINUTE) < window.end]
+        calls = [Call(date=f"{moment:%Y-%m-%d %H:%M}") for moment in minutes[:10]]
+        return Page(len(minutes), calls)
+
+    def to_batch(calls: Sequence[Call]) -> pa.RecordBatch:  # noqa: ARG001  # whatever they are
+        in_step.abort()
+        raise KeyboardInterrupt
+
+    day = Window(noon, noon + timedelta(minutes=600))
+    pieces = read_pieces(day, ask, to_batch, reading=Reading(page_rows=10), workers=4, on_count=id)
+    with pytest.raises(KeyboardInterrupt):
+        next(pieces)

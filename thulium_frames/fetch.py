@@ -150,7 +150,7 @@ class _Crew:
             self._error = self._error or error
             self._changed.notify_all()
         for run in runs:
-            with suppress(Exception):  # one error is enough
+            with suppress(BaseException):  # one error is enough, an interrupt that Polars passes on here among them
                 self._build(run)
 
 
