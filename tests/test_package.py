@@ -45,6 +45,7 @@ IMPORTS: dict[str, set[str]] = {
     },
     "doctor": {"connections", "decode"},
     "simulator": {"schema"},
+    "metrics": set(),
 }  # fmt: skip
 #: These may import anything: the command line, and the door that loads names when they are used.
 FREE = {"cli", "__main__", "__init__"}
@@ -59,9 +60,10 @@ OWNERS = {
     "click": {"cli"},
     "rich": {"cli"},
     "pandas": {"connections"},
+    "phonenumbers": {"metrics"},
 }
 
-HEAVY = ["polars", "pyarrow", "httpx", "starlette", "rich", "pandas", "pyspark", "uvicorn", "duckdb"]
+HEAVY = ["polars", "pyarrow", "httpx", "starlette", "rich", "pandas", "pyspark", "uvicorn", "duckdb", "phonenumbers"]
 COMMANDS = ["export", "fetch", "status", "verify", "demo", "serve", "doctor"]
 
 
@@ -164,6 +166,10 @@ except SystemExit as end:
 
 def test_the_decoder_loads_no_http() -> None:
     assert "httpx" not in loaded_after("import thulium_frames.decode, thulium_frames.fetch, thulium_frames.lake")
+
+
+def test_the_figures_load_polars_and_nothing_else_that_is_heavy() -> None:
+    assert loaded_after("import thulium_frames.metrics") & set(HEAVY) == {"polars"}
 
 
 # --- the one door

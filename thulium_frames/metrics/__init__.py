@@ -1,0 +1,52 @@
+"""Contact-centre figures on call records, as pure functions.
+
+Each takes a Polars frame with the columns of the schema, lazy or eager, and returns one of the same kind, sorted:
+
+    from thulium_frames import metrics, scan_lake
+
+    metrics.service_level(scan_lake("lake"), by=["queue_id"], denominator="less_short_abandons").collect()
+
+Rows of the schema are legs; what is counted are calls (`calls`), and every figure says which. A quotient `x` comes with
+`x_numerator` and `x_denominator`. Waits follow Asterisk's meaning of `duration` and `billsec`.
+"""
+
+from thulium_frames.metrics.figures import Denominator
+from thulium_frames.metrics.intervals import Every, by_interval
+from thulium_frames.metrics.legs import calls
+from thulium_frames.metrics.missed import missed_calls
+from thulium_frames.metrics.phone_numbers import normalised
+from thulium_frames.metrics.repeats import repeat_calls
+from thulium_frames.metrics.satisfaction import ratings
+from thulium_frames.metrics.tables import (
+    abandoned,
+    abandonment_rate,
+    average_speed_of_answer,
+    avg_talk,
+    handled,
+    offered,
+    service_level,
+    summary,
+    transfer_rate,
+    who_hung_up,
+)
+
+__all__ = [
+    "Denominator",
+    "Every",
+    "abandoned",
+    "abandonment_rate",
+    "average_speed_of_answer",
+    "avg_talk",
+    "by_interval",
+    "calls",
+    "handled",
+    "missed_calls",
+    "normalised",
+    "offered",
+    "ratings",
+    "repeat_calls",
+    "service_level",
+    "summary",
+    "transfer_rate",
+    "who_hung_up",
+]

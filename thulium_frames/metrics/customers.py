@@ -1,0 +1,23 @@
+"""Calls with customers, and which customer."""
+
+import polars as pl
+
+from thulium_frames.metrics.legs import calls
+from thulium_frames.metrics.phone_numbers import SHORT_DIGITS, normalised
+
+
+def customer_calls(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Calls with the customer's normalised number as `caller`, null when it was withheld.
+
+    Calls between colleagues are left out: those with a short number, and those without any that a user made.
+    """
+    inbound, outbound = (pl.col("type").eq_missing(kind) for kind in ("INBOUND", "OUTBOUND"))
+    number = pl.when(inbound).then("src").when(outbound).then("dst")
+    of_colleague = pl.col("caller").str.contains(rf"^\+?\d{{1,{SHORT_DIGITS}}}$")
+    by_colleague = pl.col("caller").is_null() & pl.col("user_login").is_not_null()
+    return (
+        calls(frame)
+        .filter(inbound | outbound)
+        .with_columns(normalised(number).alias("caller"))
+        .filter(~(of_colleague.fill_null(value=False) | by_colleague))
+    )

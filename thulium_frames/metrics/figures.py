@@ -1,0 +1,133 @@
+"""The figures as expressions over calls, each with the calls it counts.
+
+All of them but `calls` and `legs` are about calls that were offered: INBOUND, with a queue.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, get_args
+
+import polars as pl
+
+#: What a service level is a share of.
+Denominator = Literal["handled", "handled_and_abandoned", "less_short_abandons"]
+
+#: An offered call is exactly one of these.
+OUTCOMES = ("handled", "abandoned", "short_abandoned", "failed")
+
+_OFFERED = pl.col("type").eq_missing("INBOUND") & pl.col("queue_id").is_not_null()
+_HANDLED = _OFFERED & pl.col("handled")
+_WAITS = pl.col("wait_seconds").filter(_HANDLED)
+
+
+def is_handled() -> pl.Expr:
+    """Whether a call was offered, and handled by an agent."""
+    return _HANDLED
+
+
+def totals() -> list[pl.Expr]:
+    return [pl.len().cast(pl.Int64).alias("calls"), pl.col("legs").sum()]
+
+
+def offered() -> list[pl.Expr]:
+    return [_count(_OFFERED).alias("offered")]
+
+
+def outcomes(short_abandon_seconds: float, names: tuple[str, ...] = OUTCOMES) -> list[pl.Expr]:
+    outcome = _outcome(short_abandon_seconds)
+    return [_count(outcome.eq_missing(name)).alias(name) for name in names]
+
+
+def answered_by_machine() -> list[pl.Expr]:
+    return [_count(_OFFERED & pl.col("answered_by_machine")).alias("answered_by_machine")]
+
+
+def abandonment_rate(short_abandon_seconds: float) -> list[pl.Expr]:
+    handled, abandoned, _, _ = outcomes(short_abandon_seconds)
+    return _ratio("abandonment_rate", abandoned, handled + abandoned)
+
+
+def service_level(target_seconds: float, denominator: Denominator, short_abandon_seconds: float) -> list[pl.Expr]:
+    if denominator not in get_args(Denominator):
+        raise ValueError(f"denominator={denominator!r} is not known: name one of {', '.join(get_args(Denominator))}")
+    handled, abandoned, short, _ = outcomes(short_abandon_seconds)
+    of = {
+        "handled": handled,
+        "handled_and_abandoned": handled + abandoned + short,
+        "less_short_abandons": handled + abandoned,
+    }
+    return _ratio("service_level", _count(_HANDLED & (pl.col("wait_seconds") <= target_seconds)), of[denominator])
+
+
+def speed_of_answer() -> list[pl.Expr]:
+    return [
+        *_ratio("average_speed_of_answer", _WAITS.sum(), _WAITS.count().cast(pl.Int64)),
+        _WAITS.median().alias("median_speed_of_answer"),
+        _WAITS.quantile(0.9, interpolation="linear").alias("p90_speed_of_answer"),
+    ]
+
+
+def talk() -> list[pl.Expr]:
+    return _ratio("avg_talk", pl.col("talk_seconds").filter(_HANDLED).sum(), _count(_HANDLED))
+
+
+def transfers() -> list[pl.Expr]:
+    return _ratio("transfer_rate", _count(_HANDLED & (pl.col("transfers") > 0)), _count(_HANDLED))
+
+
+def who_hung_up() -> list[pl.Expr]:
+    who = pl.col("disconnected_by")
+    known = _count(_HANDLED & who.is_not_null())
+    return [
+        *_ratio("hung_up_by_agent", _count(_HANDLED & who.eq_missing("Agent")), known),
+        *_ratio("hung_up_by_customer", _count(_HANDLED & who.eq_missing("Customer")), known),
+    ]
+
+
+def rating_response() -> list[pl.Expr]:
+    return _ratio("rating_response", _count(_HANDLED & pl.col("rating_rate").is_not_null()), _count(_HANDLED))
+
+
+def whole_table(
+    target_seconds: float, denominator: Denominator | None, short_abandon_seconds: float
+) -> Iterator[pl.Expr]:
+    """Every figure; the service level only when its denominator is named."""
+    yield from totals()
+    yield from offered()
+    yield from outcomes(short_abandon_seconds)
+    yield from answered_by_machine()
+    yield from abandonment_rate(short_abandon_seconds)
+    if denominator is not None:
+        yield from service_level(target_seconds, denominator, short_abandon_seconds)
+    yield from speed_of_answer()
+    yield from talk()
+    yield from transfers()
+    yield from who_hung_up()
+    yield from rating_response()
+
+
+def _outcome(short_abandon_seconds: float) -> pl.Expr:
+    """The outcome of an offered call, null for others; who waited an unknown time did not abandon in short time."""
+    return (
+        pl.when(~_OFFERED)
+        .then(None)
+        .when(pl.col("handled"))
+        .then(pl.lit("handled"))
+        .when(pl.col("failed"))
+        .then(pl.lit("failed"))
+        .when(pl.col("wait_seconds") < short_abandon_seconds)
+        .then(pl.lit("short_abandoned"))
+        .otherwise(pl.lit("abandoned"))
+    )
+
+
+def _count(condition: pl.Expr) -> pl.Expr:
+    return condition.sum().cast(pl.Int64)
+
+
+def _ratio(name: str, numerator: pl.Expr, denominator: pl.Expr) -> list[pl.Expr]:
+    """Numerator, denominator and their quotient, which is null when there is nothing to divide by."""
+    return [
+        numerator.alias(f"{name}_numerator"),
+        denominator.alias(f"{name}_denominator"),
+        pl.when(denominator > 0).then(numerator / denominator).alias(name),
+    ]

@@ -1,0 +1,29 @@
+"""Lazy in, lazy out; and how long "72h" is."""
+
+import re
+from datetime import timedelta
+from typing import TypeVar
+
+import polars as pl
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"([1-9][0-9]*)([mhdw])")
+
+
+def like(frame: Frame, result: pl.LazyFrame) -> Frame:
+    """The result as the kind of frame that was given."""
+    if isinstance(frame, pl.DataFrame):
+        return result.collect()
+    return result
+
+
+def elapsed(within: str | timedelta) -> timedelta:
+    """The duration as elapsed time: a day is 24 hours, whatever the clocks do."""
+    if isinstance(within, timedelta):
+        return within
+    match = _DURATION.fullmatch(within)
+    if not match:
+        raise ValueError(f"within={within!r} is no duration: give a timedelta, or text like '90m', '72h', '7d', '2w'")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

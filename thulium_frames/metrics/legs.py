@@ -1,0 +1,112 @@
+"""Rows are legs; this makes calls of them."""
+
+from typing import Final
+
+import polars as pl
+
+from thulium_frames.metrics.frames import Frame, like
+
+#: What a call is made of, in the order that puts the legs of one minute as they came: the first leg of a transfer has
+#: no calling user and names where it went.
+_LEG: Final = [
+    *(
+        "date_utc",
+        "date",
+        "connection_id",
+        "user_login",
+        "user",
+        "transferred_to",
+        "disposition",
+        "duration",
+        "billsec",
+    ),
+    *("dst_user_login", "dst_user", "type", "src", "dst", "queue_id", "topic_id", "customer_id"),
+    *("disconnected_by", "rating", "tags"),
+]
+#: Dispositions of a call that the telephone network did not carry. CONGESTION is Asterisk's, not in Thulium's list.
+_FAILURES: Final = ["FAILED", "CONGESTION"]
+
+
+def calls(frame: Frame) -> Frame:
+    """One row per call, by `date_utc` and `connection_id`.
+
+    A call is all legs with one `connection_id`; a leg without an id is a call of its own. Legs of a ring group, of a
+    blind transfer, and on both sides of midnight make one call (Asterisk CDR specification: rows may share an id).
+
+    | column | meaning |
+    |---|---|
+    | `date`, `date_utc`, `type`, `src`, `dst`, `user_login` | of the first leg; `date` is the system's wall clock |
+    | `queue_id`, `topic_id`, `customer_id` | the first that a leg has |
+    | `handled` | a leg is ANSWERED and names an agent: `dst_user(_login)`, for OUTBOUND `user(_login)` |
+    | `agent` | who answered first (for OUTBOUND, who rang): the login, or the name where that is missing |
+    | `answered_by_machine` | not handled, though a leg is ANSWERED: a voicemail or a menu |
+    | `failed` | every leg is FAILED or CONGESTION |
+    | `wait_seconds` | from the start of the call until an agent answered; not handled: until its last leg ended |
+    | `talk_seconds` | sum of `billsec` over handled legs; time on hold is in it |
+    | `transfers` | legs with `transferred_to` |
+    | `disconnected_by` | of the last leg that says it |
+    | `rating_type`, `rating_rate` | of the last leg that is rated |
+    | `tags` | all legs' tags, sorted; null when no leg says anything of tags |
+    | `legs` | rows of the call |
+
+    What cannot be known: a SIP attended transfer is another call with an id of its own. Where `date` has no seconds, an
+    agent's leg that is not the first may have started up to 59 seconds earlier or later than its `wait_seconds` says. A
+    menu that answers before the queue ends the wait in Asterisk's records when both are one leg. A call whose first
+    legs are not in the frame begins with those that are.
+    """
+    legs = (
+        frame.lazy()
+        .select(_LEG)
+        .sort(_LEG)
+        .with_row_index("_row")
+        .with_columns(
+            pl.when(pl.col("connection_id").is_null()).then("_row").alias("_alone"),
+            _agent().alias("_agent"),
+            (pl.col("disposition").eq_missing("ANSWERED")).alias("_answered"),
+        )
+        .with_columns((pl.col("_answered") & pl.col("_agent").is_not_null()).alias("_handled"))
+    )
+    found = legs.group_by("connection_id", "_alone", maintain_order=True).agg(_of_legs()).drop("_alone")
+    return like(frame, found.sort("date_utc", "connection_id", maintain_order=True))
+
+
+def _agent() -> pl.Expr:
+    """The user on our side of a leg."""
+    called, calling = pl.coalesce("dst_user_login", "dst_user"), pl.coalesce("user_login", "user")
+    return pl.when(pl.col("type").eq_missing("OUTBOUND")).then(calling).otherwise(called)
+
+
+def _of_legs() -> list[pl.Expr]:
+    handled = pl.col("_handled")
+    is_handled = handled.any()
+    start = (pl.col("date_utc") - pl.col("date_utc").min()).dt.total_seconds().fill_null(0)
+    answered = (start + pl.col("duration") - pl.col("billsec")).filter(handled).first()
+    ended = (start + pl.col("duration")).max()
+    return [
+        *(pl.col(name).first() for name in ("date", "date_utc", "type", "src", "dst", "user_login")),
+        *(pl.col(name).drop_nulls().first() for name in ("queue_id", "topic_id", "customer_id")),
+        is_handled.alias("handled"),
+        pl.col("_agent").filter(handled).first().alias("agent"),
+        (pl.col("_answered").any() & ~is_handled).alias("answered_by_machine"),
+        pl.col("disposition").is_in(_FAILURES).fill_null(value=False).all().alias("failed"),
+        pl.when(is_handled).then(answered).otherwise(ended).clip(lower_bound=0).alias("wait_seconds"),
+        pl.col("billsec").filter(handled).sum().alias("talk_seconds"),
+        pl.col("transferred_to").count().cast(pl.Int64).alias("transfers"),
+        pl.col("disconnected_by").drop_nulls().last(),
+        *_rating(),
+        _tags().alias("tags"),
+        pl.len().cast(pl.Int64).alias("legs"),
+    ]
+
+
+def _rating() -> list[pl.Expr]:
+    rate = pl.col("rating").struct.field("rate")
+    return [
+        pl.col("rating").struct.field(part).filter(rate.is_not_null()).last().alias(f"rating_{part}")
+        for part in ("type", "rate")
+    ]
+
+
+def _tags() -> pl.Expr:
+    told = pl.col("tags").is_not_null().any()
+    return pl.when(told).then(pl.col("tags").explode().drop_nulls().unique().sort().implode())

@@ -1,0 +1,73 @@
+"""Who called in vain, and what became of it."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from thulium_frames.metrics.customers import customer_calls
+from thulium_frames.metrics.episodes import STATES, Call, Episode, episodes
+from thulium_frames.metrics.frames import Frame, elapsed, like
+
+_MISSED: Final = pl.Schema(
+    {
+        "caller": pl.String(),
+        "queue_id": pl.Int64(),
+        "first_missed": pl.Datetime("us"),
+        "last_missed": pl.Datetime("us"),
+        "tries": pl.Int64(),
+        "callback_tries": pl.Int64(),
+        "answered_by_machine": pl.Boolean(),
+        "state": pl.String(),
+        "seconds": pl.Int64(),
+        "censored": pl.Boolean(),
+    }
+)
+
+
+def missed_calls(frame: Frame, *, within: str | timedelta = "72h") -> Frame:
+    """The list to work through in the morning: one row per caller and episode, open first, longest waiting first.
+
+    An episode starts with an INBOUND call that no agent answered, in a queue or not. It ends when an agent reaches the
+    number by an ANSWERED OUTBOUND call ("called back"), when the caller is handled in a later call ("called again"), or
+    when `within` (elapsed time) has run out since its start ("open"). Who withholds the number cannot be called back:
+    one row per call, "anonymous", at the end.
+
+    | column | meaning; every count is of calls |
+    |---|---|
+    | `caller`, `queue_id` | the normalised number; the queue of the first try |
+    | `first_missed`, `last_missed` | the system's wall clock |
+    | `tries` | calls in vain |
+    | `callback_tries` | OUTBOUND calls to the number that nobody answered |
+    | `answered_by_machine` | a try met a voicemail or a menu |
+    | `state`, `seconds` | how it ended, and how long after the first try, start to start |
+    | `censored` | open, and the frame ends before `within` has run out: an answer may be yet to come |
+
+    Calls between colleagues and calls without a date are left out. Source: TIM Plus (a window that the user sets),
+    Hipcall (72 hours, for weekends), pbxtools (one entry per caller). What cannot be known: what a call was about, so
+    any answered call to the number counts; and whether a person or a machine answered it. Where `date` has no seconds,
+    a call in the same minute counts as later than the try.
+    """
+    window = elapsed(within)
+    last = frame.lazy().select(pl.col("date_utc").max().alias("_last"))
+    read = customer_calls(frame.lazy()).select(Call._fields).join(last, how="cross")
+    found = read.map_batches(lambda calls: _listed(calls, window), schema=_MISSED)
+    state = pl.col("state").replace_strict(STATES, range(len(STATES)), return_dtype=pl.Int8)
+    return like(frame, found.sort(state, "first_missed", *_MISSED))
+
+
+def _listed(calls: pl.DataFrame, window: timedelta) -> pl.DataFrame:
+    """Calls in vain come before others of the same moment."""
+    last = calls["_last"].first()
+    ordered = calls.select(Call._fields).drop_nulls(["date", "date_utc"]).sort(Call._fields)
+    found = episodes(map(Call._make, ordered.iter_rows()), window)
+    return pl.DataFrame([_row(episode, last, window) for episode in found], schema=_MISSED, orient="row")
+
+
+def _row(episode: Episode, last: Any, window: timedelta) -> tuple[str | int | datetime | bool | None, ...]:
+    first = episode.first
+    is_censored = episode.state == "open" and bool(last < first.date_utc + window)
+    return (
+        *(first.caller, first.queue_id, first.date, episode.last.date, episode.tries, episode.callback_tries),
+        *(episode.answered_by_machine, episode.state, episode.seconds, is_censored),
+    )

@@ -1,0 +1,40 @@
+"""Callers who have to call again."""
+
+from datetime import timedelta
+
+import polars as pl
+
+from thulium_frames.metrics.customers import customer_calls
+from thulium_frames.metrics.frames import Frame, elapsed, like
+
+
+def repeat_calls(frame: Frame, *, within: str | timedelta = "7d") -> Frame:
+    """One row per INBOUND call of a known number, and when the same number called next; by `date_utc`, `connection_id`.
+
+    `next_date` (wall clock) and `seconds` are of the next INBOUND call, start to start, if it came within `within`
+    (elapsed time), else null; `repeated` says which. `censored` marks the calls of the last `within` before the frame's
+    last call: their repetition may still be to come, so that a rate is
+
+        repeat_calls(frame).filter(~pl.col("censored")).select(pl.col("repeated").mean())
+
+    that is, repeated calls / uncensored calls. Numbers are `normalised`; withheld numbers and calls between colleagues
+    are left out. Source: QueueMetrics (168 hours, anonymous skipped), Capturi (the last window is censored). What
+    cannot be known: whether it was about the same matter; one person with two numbers is two callers.
+    """
+    window = elapsed(within)
+    inbound = customer_calls(frame.lazy()).filter(pl.col("type") == "INBOUND", pl.col("caller").is_not_null())
+    until_next = pl.col("date_utc").shift(-1).over("caller") - pl.col("date_utc")
+    repeated = (until_next <= window).fill_null(value=False)
+    return like(
+        frame,
+        inbound.sort("date_utc", "connection_id", maintain_order=True)
+        .join(frame.lazy().select(pl.col("date_utc").max().alias("_last")), how="cross", maintain_order="left")
+        .select(
+            *("connection_id", "date", "date_utc", "caller", "queue_id", "agent", "handled"),
+            repeated.alias("repeated"),
+            pl.when(repeated).then(pl.col("date").shift(-1).over("caller")).alias("next_date"),
+            pl.when(repeated).then(until_next.dt.total_seconds()).alias("seconds"),
+            (pl.col("date_utc") > pl.col("_last") - window).alias("censored"),
+        )
+        .sort("date_utc", "connection_id", maintain_order=True),
+    )

@@ -1,0 +1,43 @@
+"""What callers say of their call."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from thulium_frames.metrics.figures import is_handled
+from thulium_frames.metrics.frames import Frame, like
+from thulium_frames.metrics.legs import calls
+
+_RATING = ["rating_type", "rating_rate"]
+
+
+def ratings(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
+    """One row per rating type and rate that was given: how often, and how many answered at all.
+
+    | column | unit: handled calls (INBOUND, with a queue) |
+    |---|---|
+    | `share` = `share_numerator` / `share_denominator` | rated so / rated with this type |
+    | `response` = `response_numerator` / `response_denominator` | rated with this type / all |
+
+    Types are never added up: three stars and a neutral face are no numbers of one scale. A call counts once, with its
+    last rating. What cannot be known: which callers were asked, so the response rate is of all handled calls. Rows are
+    sorted by group, type and rate; with `by`, a group nobody rated has no row.
+    """
+    total = pl.col("share_numerator").sum()
+    found = (
+        calls(frame.lazy())
+        .filter(is_handled())
+        .group_by(*by, *_RATING)
+        .agg(pl.len().cast(pl.Int64).alias("share_numerator"))
+        .with_columns((total.over(*by) if by else total).alias("response_denominator"))
+        .filter(pl.col("rating_rate").is_not_null())
+        .with_columns(total.over(*by, "rating_type").alias("share_denominator"))
+        .with_columns(pl.col("share_denominator").alias("response_numerator"))
+        .select(*by, *_RATING, *_quotient("share"), *_quotient("response"))
+    )
+    return like(frame, found.sort(*by, *_RATING))
+
+
+def _quotient(name: str) -> list[pl.Expr]:
+    numerator, denominator = pl.col(f"{name}_numerator"), pl.col(f"{name}_denominator")
+    return [numerator, denominator, (numerator / denominator).alias(name)]
