@@ -40,9 +40,10 @@ IMPORTS: dict[str, set[str]] = {
     "update": {"dayfile", "durable", "errors", "fetch", "filters", "windows"},
     "lake": {"dayfile", "errors", "manifest", "schema", "update", "windows"},
     "connections": {
-        "client", "decode", "errors", "fetch", "filters", "lake", "pacing", "schema", "settings", "tree", "update",
-        "windows",
+        "client", "decode", "errors", "fetch", "filters", "lake", "pacing", "pushdown", "schema", "settings",
+        "tree", "update", "windows",
     },
+    "pushdown": {"errors", "filters", "windows"},
     "doctor": {"connections", "decode"},
     "simulator": {"schema"},
     "metrics": set(),

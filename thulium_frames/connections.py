@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,14 +22,18 @@ from thulium_frames.fetch import Piece, read_pieces
 from thulium_frames.filters import Bound, Filters
 from thulium_frames.lake import Lake
 from thulium_frames.pacing import RetryPolicy
-from thulium_frames.schema import SCHEMA
+from thulium_frames.pushdown import PUSHED, narrowing_of, queries
+from thulium_frames.schema import ROW_ORDER, SCHEMA
 from thulium_frames.settings import resolve
 from thulium_frames.tree import Reading, Span
 from thulium_frames.update import Update
 from thulium_frames.windows import Window
 
+#: Several queries instead of one are read before they are put in order, so they hold no more rows together.
+_HELD_ROWS = 100_000
+
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
     from pathlib import Path
 
     import pandas as pd
@@ -181,8 +186,7 @@ class Connections:
 
         It relies on `date_to` being included to the minute, as Thulium's page has it. A frame does not.
         """
-        query = self.filters.query(self.filters.start, self.filters.last_minute, offset=0, limit=1)
-        count = self.thulium.client.get(query, read_page, threading.Event()).count
+        count = self._count(self.filters.start, self.filters.last_minute)
         return count if self.limit is None else min(count, self.limit)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -209,24 +213,36 @@ class Connections:
     def scan(self) -> pl.LazyFrame:
         """A lazy frame that reads when it is collected, each time afresh.
 
-        A row limit stops the reading early, columns not asked for are dropped as they come; filters are applied to the
-        rows that were read.
+        What a filter says of `date`, of the columns the API can be asked for (src, dst, connection_id, user_login,
+        queue_id, topic_id, customer_id), and of one tag narrows the requests; all of it is applied to the rows once
+        more. A few values of a column become a request for each where that costs less. Columns that are not asked for
+        are not built, and a row limit stops the reading early.
         """
-        return register_io_source(self._frames, schema=_to_polars(SCHEMA.empty_table()).schema, explain_name="THULIUM")
+        return register_io_source(
+            self._frames,
+            schema=_to_polars(SCHEMA.empty_table()).schema,
+            explain_name="THULIUM",
+            explain_detail=f"{self}; requests are narrowed by filters on {', '.join(PUSHED)}",
+        )
 
     def write_parquet(self, path: str | Path) -> Update:
         """Bring the lake at `path` up to date with these calls: `Lake(path).update(self)`."""
         return Lake(path).update(self)
 
-    def pieces(self, window: Window | None = None, on_count: Callable[[int], object] = id) -> Generator[Piece]:
+    def pieces(
+        self,
+        window: Window | None = None,
+        on_count: Callable[[int], object] = id,
+        columns: Collection[str] = SCHEMA.names,
+    ) -> Generator[Piece]:
         """The calls of `window`, by default of all the query, window by window in time order, empty ones too.
 
         `on_count` hears once how many calls the system counts.
         """
         pieces = read_pieces(
-            window or Window(self.filters.start, self.filters.end),
+            window or self._window,
             self._ask,
-            lambda calls: to_batch(calls, self.thulium.time_zone),
+            lambda calls: to_batch(calls, self.thulium.time_zone, columns),
             reading=self.thulium.reading.for_rows(self.limit),
             workers=self.thulium.workers,
             on_count=on_count,
@@ -244,16 +260,50 @@ class Connections:
         query = self.filters.query(window.start, window.end, offset=span.offset, limit=span.limit)
         return self.thulium.client.get(query, read_page, stop)
 
+    @property
+    def _window(self) -> Window:
+        return Window(self.filters.start, self.filters.end)
+
     def _frames(
         self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_rows: int | None
     ) -> Iterator[pl.DataFrame]:
         """What Polars calls to collect a scan."""
-        calls = self if rows is None else self.head(rows)  # a limit counts before the filter
-        for batch in calls.batches():
-            frame = _to_polars(batch)
-            if predicate is not None:
-                frame = frame.filter(predicate)
-            yield frame if columns is None else frame.select(columns)
+        names = SCHEMA.names if columns is None else columns
+        for frame in self._found(names, predicate, rows):
+            yield (frame if predicate is None else frame.filter(predicate)).select(names)
+
+    def _found(self, columns: Collection[str], predicate: pl.Expr | None, rows: int | None) -> Iterator[pl.DataFrame]:
+        """Frames that hold at least the calls a predicate selects, in time order."""
+        narrowing = narrowing_of(predicate)
+        if rows is not None or self.limit is not None:  # a limit counts before the filter
+            calls = self if rows is None else self.head(rows)
+            yield from calls._read(self._window, columns)
+        elif window := narrowing.window(self.filters):
+            whole, each = queries(self.filters, narrowing)
+            one, many = replace(self, filters=whole), [replace(self, filters=filters) for filters in each]
+            if many and _is_cheaper(many, one, window):
+                frames = [frame for query in many for frame in query._read(window, columns)]
+                yield from [pl.concat(frames).sort([name for name in ROW_ORDER if name in frames[0]])] if frames else []
+            else:
+                yield from one._read(window, columns)
+
+    def _read(self, window: Window, columns: Collection[str]) -> Iterator[pl.DataFrame]:
+        with closing(self.pieces(window, columns=columns)) as pieces:
+            yield from (_to_polars(piece.batch) for piece in pieces if piece.batch.num_rows)
+
+    def _count(self, start: datetime, end: datetime) -> int:
+        query = self.filters.query(start, end, offset=0, limit=1)
+        return self.thulium.client.get(query, read_page, threading.Event()).count
+
+
+def _is_cheaper(many: Sequence[Connections], one: Connections, window: Window) -> bool:
+    """Whether several queries take fewer requests than the one that holds all of their calls."""
+    page = one.thulium.reading.page_rows
+    pages = ceil(one._count(window.start, window.end) / page)
+    if pages <= 2 * len(many):
+        return False
+    counts = [query._count(window.start, window.end) for query in many]
+    return sum(counts) <= _HELD_ROWS and sum(1 + ceil(count / page) for count in counts) < pages
 
 
 def _first(rows: int, pieces: Generator[Piece]) -> Generator[Piece]:

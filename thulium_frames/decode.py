@@ -4,7 +4,7 @@ A page that is as documented is decoded straight into typed structs; any other i
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import attrgetter
@@ -111,26 +111,35 @@ def _outline(body: bytes) -> str:
     return f"{len(body)} bytes of something else" if body else "empty"
 
 
-_FIELDS = (*Call.__struct_fields__, "rescued_data")
-_row: Callable[[Call], tuple[Any, ...]] = attrgetter(*_FIELDS)
-_TEXT_COLUMNS = [field.name for field in SCHEMA if field.type == pa.string()]
+#: Every batch has these: they say when a call was, and in which order calls stand.
+KEYS = frozenset(ROW_ORDER[:2])
+_DERIVED = "date_utc"
 _ID_EPOCH = r"(?:^|-)([0-9]{9,11})\.[0-9]+$"
 _MINUTE = pl.duration(minutes=1)
 _DAY = pl.duration(days=1)
 
 
-def to_batch(calls: Sequence[Call], time_zone: str) -> pa.RecordBatch:
-    """The columns of the calls, sorted by `schema.ROW_ORDER`.
+def to_batch(calls: Sequence[Call], time_zone: str, columns: Collection[str] = SCHEMA.names) -> pa.RecordBatch:
+    """The named columns and the `KEYS` of the calls, sorted by `schema.ROW_ORDER` as far as they go.
 
     `time_zone` is the system's. A call whose `date` is no date has null there, so it sorts first.
     """
-    columns: Iterable[Sequence[Any]] = zip(*map(_row, calls), strict=True) if calls else [()] * len(_FIELDS)
-    frame = pl.DataFrame([_series(name, values) for name, values in zip(_FIELDS, columns, strict=True)])
-    frame = frame.with_columns(pl.col(_TEXT_COLUMNS).replace("", None), _date())
-    table = frame.with_columns(_date_utc(time_zone)).select(SCHEMA.names).sort(ROW_ORDER).to_arrow()
+    schema = pa.schema([field for field in SCHEMA if field.name in columns or field.name in KEYS])
+    fields = [name for name in schema.names if name != _DERIVED]
+    rows: Callable[[Call], tuple[Any, ...]] = attrgetter(*fields)
+    values: Iterable[Sequence[Any]] = zip(*map(rows, calls), strict=True) if calls else [()] * len(fields)
+    frame = pl.DataFrame([_series(name, of_calls) for name, of_calls in zip(fields, values, strict=True)])
+    frame = frame.with_columns(pl.col(_texts(schema)).replace("", None), _date())
+    if _DERIVED in schema.names:
+        frame = frame.with_columns(_date_utc(time_zone))
+    table = frame.select(schema.names).sort([name for name in ROW_ORDER if name in schema.names]).to_arrow()
     # a reader's cast, unlike a table's, does without pyarrow.compute, which costs 20 MB and 50 ms to import
-    table = pa.RecordBatchReader.from_batches(table.schema, table.to_batches()).cast(SCHEMA).read_all()
-    return pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=SCHEMA)
+    table = pa.RecordBatchReader.from_batches(table.schema, table.to_batches()).cast(schema).read_all()
+    return pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=schema)
+
+
+def _texts(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if field.type == pa.string()]
 
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:

@@ -1,0 +1,205 @@
+"""A Polars predicate to what of it the API can be asked for. Pure.
+
+What it says of single columns is read from its serialised form, which Polars may change: whatever is not understood
+narrows nothing. So a narrowing may be too wide, never too narrow, and the predicate is applied to the rows once more.
+"""
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from thulium_frames.errors import FilterError
+from thulium_frames.filters import BEGINNING, END, Filters
+from thulium_frames.windows import DAY, Window, midnight
+
+_Node = dict[str, Any]
+_Value = str | int
+
+_TEXTS = ("src", "dst", "connection_id", "user_login")
+_NUMBERS = ("queue_id", "topic_id", "customer_id")
+#: What narrows a request.
+PUSHED = ("date", *_TEXTS, *_NUMBERS, "tags")
+_INSTANT = timedelta(microseconds=1)
+#: One query for each of so many values at most.
+_MOST_QUERIES = 10
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """Calls from `start` to before `end` (wall clock), whose columns have one of these values, with this tag."""
+
+    start: datetime = BEGINNING
+    end: datetime = END
+    values: Mapping[str, frozenset[_Value]] = field(default_factory=dict)
+    tag: str | None = None
+
+    def __and__(self, other: "Narrowing") -> "Narrowing":
+        values = {**self.values, **other.values}
+        for name in self.values.keys() & other.values.keys():
+            values[name] = self.values[name] & other.values[name]
+        return Narrowing(max(self.start, other.start), min(self.end, other.end), values, self.tag or other.tag)
+
+    def __or__(self, other: "Narrowing") -> "Narrowing":
+        both = self.values.keys() & other.values.keys()
+        values = {name: self.values[name] | other.values[name] for name in both}
+        tag = self.tag if self.tag == other.tag else None
+        return Narrowing(min(self.start, other.start), max(self.end, other.end), values, tag)
+
+    def window(self, filters: Filters) -> Window | None:
+        """The part of the filters' window that is left, None when no call can match."""
+        start, end = max(self.start, filters.start), min(self.end, filters.end)
+        return Window(start, end) if start < end and all(self.values.values()) else None
+
+
+_ALL = Narrowing()
+_NONE = Narrowing(end=BEGINNING)
+
+
+def narrowing_of(predicate: pl.Expr | None) -> Narrowing:
+    """What a predicate narrows; all calls when there is none, or it is not understood."""
+    if predicate is None:
+        return _ALL
+    try:
+        return _narrowing(json.loads(_serialised(predicate)))
+    except Exception:  # whatever an unknown form leads to
+        return _ALL
+
+
+def _serialised(predicate: pl.Expr) -> str:
+    return predicate.meta.serialize(format="json")
+
+
+def queries(filters: Filters, narrowing: Narrowing) -> tuple[Filters, list[Filters]]:
+    """The filters for one query, and those for one per value of a column instead, when there are few values."""
+    several: list[tuple[str, list[_Value]]] = []
+    for name, values in sorted(narrowing.values.items()):
+        if len(values) == 1:
+            filters = _narrowed(filters, name, *values) or filters
+        else:
+            several.append((name, sorted(values)))
+    if narrowing.tag is not None:
+        filters = _narrowed(filters, "tags", [narrowing.tag]) or filters
+    for name, choices in several:
+        each = [_narrowed(filters, name, value) for value in choices[: _MOST_QUERIES + 1]]
+        if len(each) <= _MOST_QUERIES and all(each):
+            return filters, [query for query in each if query]
+    return filters, []
+
+
+def _narrowed(filters: Filters, name: str, value: _Value | list[str]) -> Filters | None:
+    """The filters with one more; None when they have one of that name, or the API cannot match that value."""
+    if getattr(filters, name) not in (None, ()):
+        return None
+    try:
+        return replace(filters, **{name: value})  # type: ignore[arg-type]  # mypy takes the names for one type
+    except FilterError:
+        return None
+
+
+def _narrowing(node: _Node) -> Narrowing:
+    """Raises what it likes when it does not understand; the parts of an And do so on their own."""
+    ((kind, content),) = node.items()
+    if kind == "BinaryExpr":
+        return _of_operation(content["left"], content["op"], content["right"])
+    if kind == "Function":
+        return _of_function(content["input"], content["function"])
+    return _NONE if kind == "Literal" and _constant(node) is False else _ALL
+
+
+def _of_operation(left: _Node, operator: str, right: _Node) -> Narrowing:
+    if operator in ("And", "LogicalAnd"):
+        return _understood(left) & _understood(right)
+    if operator in ("Or", "LogicalOr"):
+        return _understood(left) | _understood(right)
+    if operator in _MIRRORED and _has_column(right):
+        left, operator, right = right, _MIRRORED[operator], left
+    return _compared(left, operator, _constant(right)) if operator in _MIRRORED else _ALL
+
+
+def _of_function(inputs: list[_Node], function: _Node) -> Narrowing:
+    match function:
+        case {"Boolean": {"IsBetween": _}}:
+            column, low, high = inputs
+            return _compared(column, "GtEq", _constant(low)) & _compared(column, "LtEq", _constant(high))
+        case {"Boolean": {"IsIn": {"nulls_equal": False}}}:
+            column, choices = inputs
+            return _one_of(column, [value for value in _constant(choices) if value is not None])
+        case {"ListExpr": {"Contains": _}}:
+            column, tag = inputs
+            value = _constant(tag)
+            return Narrowing(tag=value) if column == {"Column": "tags"} and isinstance(value, str) else _ALL
+    return _ALL
+
+
+def _understood(node: _Node) -> Narrowing:
+    try:
+        return _narrowing(node)
+    except Exception:  # the other side may still narrow
+        return _ALL
+
+
+def _one_of(column: _Node, values: list[Any]) -> Narrowing:
+    if not values:
+        return _NONE
+    narrowing = _compared(column, "Eq", values[0])
+    for value in values[1:]:
+        narrowing |= _compared(column, "Eq", value)
+    return narrowing
+
+
+def _compared(column: _Node, operator: str, value: Any) -> Narrowing:
+    match column:
+        case {"Column": "date"} if isinstance(value, datetime) and value.tzinfo is None:
+            # less than a nanosecond of it may still include it
+            return _between("LtEq" if operator == "Lt" else operator, value, value + _INSTANT)
+        case {"Column": "date"} if type(value) is date:
+            return _between(operator, midnight(value), midnight(value) + _INSTANT)
+        case {"Function": {"input": [{"Column": "date"}], "function": {"TemporalExpr": "Date"}}} if type(value) is date:
+            return _between(operator, midnight(value), midnight(value) + DAY)
+        case {"Function": {"input": [{"Column": "date"}], "function": {"TemporalExpr": "Year"}}} if _is_number(value):
+            return _between(operator, datetime(value, 1, 1), datetime(value + 1, 1, 1))
+        case {"Column": str(name)} if operator == "Eq" and _may_be(name, value):
+            return Narrowing(values={name: frozenset([value])})
+    return _ALL
+
+
+def _between(operator: str, first: datetime, after: datetime) -> Narrowing:
+    """Of a unit of time from `first` to before `after`."""
+    bounds: dict[str, Callable[[], Narrowing]] = {
+        "Eq": lambda: Narrowing(first, after),
+        "Lt": lambda: Narrowing(end=first),
+        "LtEq": lambda: Narrowing(end=after),
+        "Gt": lambda: Narrowing(after),
+        "GtEq": lambda: Narrowing(first),
+    }
+    return bounds[operator]()
+
+
+def _may_be(name: str, value: Any) -> bool:
+    return (name in _TEXTS and isinstance(value, str)) or (name in _NUMBERS and _is_number(value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _has_column(node: object) -> bool:
+    if isinstance(node, dict):
+        return "Column" in node or any(map(_has_column, node.values()))
+    return isinstance(node, list) and any(map(_has_column, node))
+
+
+def _constant(node: _Node) -> Any:
+    """The value of an expression without columns, as Polars itself works it out."""
+    if _has_column(node):
+        raise ValueError("it depends on a column")
+    expression = pl.Expr.deserialize(io.StringIO(json.dumps(node)), format="json")
+    return pl.select(expression).item()
+
+
+_MIRRORED = {"Eq": "Eq", "Lt": "Gt", "LtEq": "GtEq", "Gt": "Lt", "GtEq": "LtEq"}
