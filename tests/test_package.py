@@ -35,10 +35,10 @@ IMPORTS: dict[str, set[str]] = {
     "crowd": {"call", "decode", "errors", "windows"},
     "tree": {"call", "crowd", "decode", "errors", "filters", "sorting", "windows"},
     "fetch": {"call", "decode", "errors", "sorting", "tree", "windows"},
-    "dayfile": {"durable", "errors", "schema"},
+    "dayfile": {"durable", "errors", "schema", "windows"},
     "manifest": {"dayfile", "durable", "errors", "schema"},
     "update": {"dayfile", "durable", "errors", "fetch", "filters", "windows"},
-    "lake": {"dayfile", "errors", "manifest", "schema", "update", "windows"},
+    "lake": {"dayfile", "errors", "filters", "manifest", "schema", "update", "windows"},
     "connections": {
         "client", "decode", "errors", "fetch", "filters", "lake", "pacing", "schema", "settings", "tree", "update",
         "windows",
