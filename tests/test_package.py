@@ -46,6 +46,7 @@ IMPORTS: dict[str, set[str]] = {
     "doctor": {"connections", "decode"},
     "simulator": {"schema"},
     "metrics": set(),
+    "charts": {"metrics"},
 }  # fmt: skip
 #: These may import anything: the command line, and the door that loads names when they are used.
 FREE = {"cli", "__main__", "__init__"}
@@ -61,9 +62,22 @@ OWNERS = {
     "rich": {"cli"},
     "pandas": {"connections"},
     "phonenumbers": {"metrics"},
+    "altair": {"charts"},
 }
 
-HEAVY = ["polars", "pyarrow", "httpx", "starlette", "rich", "pandas", "pyspark", "uvicorn", "duckdb", "phonenumbers"]
+HEAVY = [
+    "polars",
+    "pyarrow",
+    "httpx",
+    "starlette",
+    "rich",
+    "pandas",
+    "pyspark",
+    "uvicorn",
+    "duckdb",
+    "phonenumbers",
+    "altair",
+]
 COMMANDS = ["export", "fetch", "status", "verify", "demo", "serve", "doctor"]
 
 
