@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thulium_frames.call import identity
 from thulium_frames.decode import read_page, to_batch
 from thulium_frames.errors import ContractError, ForeignAnswerError, UnreadableAnswerError
 from thulium_frames.schema import ROW_ORDER, SCHEMA
@@ -935,3 +936,10 @@ def test_the_same_records_give_the_same_batch_in_whatever_order_and_company(
 def test_bytes_of_any_kind_are_a_page_or_one_of_two_errors(body: bytes) -> None:
     with suppress(UnreadableAnswerError, ForeignAnswerError):
         assert read_page(body).count >= 0
+
+
+def test_a_call_is_the_same_on_a_page_that_is_read_tolerantly() -> None:
+    row = b'{"date":"2024-07-01 10:00","src":"1","dst":"","duration":7,"billsec":""}'
+    (strict,) = read_page(b'{"count":1,"result":[%b]}' % row).calls
+    tolerant, _ = read_page(b'{"count":2,"result":[%b,{"duration":"7"}]}' % row).calls
+    assert identity(strict) == identity(tolerant)

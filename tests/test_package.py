@@ -35,10 +35,10 @@ IMPORTS: dict[str, set[str]] = {
     "crowd": {"call", "decode", "errors", "windows"},
     "tree": {"call", "crowd", "decode", "errors", "filters", "sorting", "windows"},
     "fetch": {"call", "decode", "errors", "sorting", "tree", "windows"},
-    "dayfile": {"durable", "errors", "schema"},
+    "dayfile": {"durable", "errors", "schema", "windows"},
     "manifest": {"dayfile", "durable", "errors", "schema"},
     "update": {"dayfile", "durable", "errors", "fetch", "filters", "windows"},
-    "lake": {"dayfile", "errors", "manifest", "schema", "update", "windows"},
+    "lake": {"dayfile", "errors", "filters", "manifest", "schema", "update", "windows"},
     "connections": {
         "client", "decode", "errors", "fetch", "filters", "lake", "pacing", "pushdown", "schema", "settings",
         "tree", "update", "windows",
@@ -47,6 +47,7 @@ IMPORTS: dict[str, set[str]] = {
     "doctor": {"connections", "decode"},
     "simulator": {"schema"},
     "metrics": set(),
+    "charts": {"metrics"},
 }  # fmt: skip
 #: These may import anything: the command line, and the door that loads names when they are used.
 FREE = {"cli", "__main__", "__init__"}
@@ -62,9 +63,22 @@ OWNERS = {
     "rich": {"cli"},
     "pandas": {"connections"},
     "phonenumbers": {"metrics"},
+    "altair": {"charts"},
 }
 
-HEAVY = ["polars", "pyarrow", "httpx", "starlette", "rich", "pandas", "pyspark", "uvicorn", "duckdb", "phonenumbers"]
+HEAVY = [
+    "polars",
+    "pyarrow",
+    "httpx",
+    "starlette",
+    "rich",
+    "pandas",
+    "pyspark",
+    "uvicorn",
+    "duckdb",
+    "phonenumbers",
+    "altair",
+]
 COMMANDS = ["export", "fetch", "status", "verify", "demo", "serve", "doctor"]
 
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from thulium_frames.durable import make_folder, replacing
 from thulium_frames.errors import LakeDamagedError
 from thulium_frames.schema import ROW_ORDER, SCHEMA, SCHEMA_VERSION
+from thulium_frames.windows import each_day
 
 _PARTITION = "call_date="
 _FILE_NAME = "connections.parquet"
@@ -67,13 +68,16 @@ def day_folders(lake: Path) -> Iterator[Path]:
     return lake.glob(f"{_PARTITION}*")
 
 
-def days_in(lake: Path) -> list[date]:
-    """The days that have a file, in order."""
+def days_in(lake: Path, first: date | None = None, last: date | None = None) -> list[date]:
+    """The days from `first` to `last` that have a file, in order; with both given the lake is not listed."""
+    if first is not None and last is not None:
+        return [day for day in each_day(first, last) if day_file(lake, day).is_file()]
     days = []
     for folder in day_folders(lake):
         with suppress(ValueError):
             day = date.fromisoformat(folder.name.removeprefix(_PARTITION))
-            if day_file(lake, day).is_file() and folder == day_folder(lake, day):
+            is_asked_for = (first or day) <= day <= (last or day)
+            if is_asked_for and day_file(lake, day).is_file() and folder == day_folder(lake, day):
                 days.append(day)
     return sorted(days)
 
@@ -185,12 +189,30 @@ def _facts(file: pq.ParquetFile, size: int) -> DayFacts:
     return DayFacts(day, rows, read_at, size)
 
 
+def read_day(lake: Path, day: date) -> Iterator[pa.RecordBatch]:
+    """A day of a lake, in pieces; the file is opened once, and what a page holds is checked before it is given out.
+
+    Raises LakeDamagedError when the file cannot be read, or is another day's.
+    """
+    path = day_file(lake, day)
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if damage := _misfit(file, day, path.stat().st_size):
+                raise LakeDamagedError(damage)
+            for batch in file.iter_batches():
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=SCHEMA)
+    except LakeDamagedError:
+        raise
+    except _UNREADABLE as error:
+        raise LakeDamagedError(_first_line(error)) from error
+
+
 def damage_of(path: Path, day: date) -> str | None:
     """What is wrong with a day file, None when nothing is. Every page is read, with its checksum."""
     try:
         content = path.read_bytes()
         with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
-            damage = _misfit(file, day, len(content))
+            damage = _misfit(file, day, len(content)) or _misplaced(file, day)
     except LakeDamagedError as error:
         return str(error)
     except (*_UNREADABLE, pl.exceptions.PolarsError) as error:
@@ -203,7 +225,7 @@ def _misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
         return f"it is the file of {facts.day}"
     if not file.schema_arrow.equals(SCHEMA):
         return "its columns are not those of the schema"
-    return _misplaced(file, day)
+    return None
 
 
 def _misplaced(file: pq.ParquetFile, day: date) -> str | None:

@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
-from thulium_frames.dayfile import DayFacts, damage_of, day_file, days_in, facts_of, read_facts
+from thulium_frames.dayfile import DayFacts, damage_of, day_file, days_in, facts_of, read_day, read_facts
 from thulium_frames.errors import LakeDamagedError, LakeError, ThuliumFramesError
+from thulium_frames.filters import Bound, Filters
 from thulium_frames.manifest import check_in, read_origin, writing
 from thulium_frames.schema import SCHEMA
 from thulium_frames.update import Run, Source, Update
 from thulium_frames.windows import each_day
+
+CALL_DATE = pa.field("call_date", pa.date32(), metadata={"comment": "day of the call, from the name of its folder"})
+#: The columns of a lake, in order: those of a call, and the day.
+LAKE_SCHEMA = SCHEMA.append(CALL_DATE)
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,8 @@ class Lake:
 
     A day may change until `settling` after its end, because calls are recorded when they end and ratings and tags come
     later: a day that was read sooner is read again by the next update. Methods raise LakeError when the folder cannot
-    be read or written.
+    be read or written. What takes Arrow's C stream takes the object itself: `pl.DataFrame(lake)`, `pa.table(lake)`,
+    `FROM lake` in DuckDB.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, settling: timedelta = timedelta(hours=48)) -> None:
@@ -134,21 +141,55 @@ class Lake:
             strangers = sorted(path for path in self.path.rglob("*.parquet") if path not in expected)
         return Verification(len(days), rows, damaged, strangers)
 
-    def scan(self) -> pl.LazyFrame:
-        """The whole lake as a lazy frame, oldest day first; `call_date` is a Date that a filter can prune files by."""
-        with _as_lake_errors(self.path):
-            read_origin(self.path)
-            files = [day_file(self.path, day) for day in days_in(self.path)]
+    def scan(self, date_from: Bound | None = None, date_to: Bound | None = None) -> pl.LazyFrame:
+        """The lake as a lazy frame, oldest day first; `call_date` is a Date that a filter can prune files by.
+
+        `date_from` and `date_to` are days, as dates or as text like `2024-07-04`, and both are included. With both of
+        them the list of files is built from the dates and the folder is not listed, which tells on slow disks with
+        years of days. Days that were never read are not in it; `status()` names them. Raises FilterError for bounds
+        that are no days or are out of order.
+        """
+        files = [day_file(self.path, day) for day in self._days(date_from, date_to)]
         if not files:
-            return pl.LazyFrame(pl.DataFrame(SCHEMA.empty_table())).with_columns(call_date=pl.lit(None, pl.Date))
+            return pl.LazyFrame(pl.DataFrame(LAKE_SCHEMA.empty_table()))
         # With the schema given, each file is opened once: one that is replaced meanwhile is read whole, old or new.
-        schema: dict[str, pl.DataType] = {**pl.DataFrame(SCHEMA.empty_table()).schema, "call_date": pl.Date()}
+        schema = pl.DataFrame(LAKE_SCHEMA.empty_table()).schema
         return pl.scan_parquet(files, schema=schema, hive_partitioning=True, hive_schema={"call_date": pl.Date})
 
+    def batches(self, date_from: Bound | None = None, date_to: Bound | None = None) -> Iterator[pa.RecordBatch]:
+        """Record batches of `LAKE_SCHEMA`, day by day in flat memory; nothing is opened before the first is asked for.
 
-def scan_lake(path: str | os.PathLike[str]) -> pl.LazyFrame:
-    """The whole lake at `path` as a lazy frame: `Lake(path).scan()`."""
-    return Lake(path).scan()
+        Bounds are those of `scan`. Each page is read with its checksum: LakeDamagedError names the day that fails.
+        """
+        for day in self._days(date_from, date_to):
+            try:
+                for batch in read_day(self.path, day):
+                    yield batch.append_column(CALL_DATE, pa.repeat(pa.scalar(day, pa.date32()), batch.num_rows))
+            except LakeDamagedError as error:
+                raise LakeDamagedError(
+                    f"{day_file(self.path, day)} is damaged: {error}.\n"
+                    "thulium-frames verify names all such days, and export --repair reads them again"
+                ) from error
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(LAKE_SCHEMA, self.batches())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        return LAKE_SCHEMA.__arrow_c_schema__()
+
+    def _days(self, date_from: Bound | None, date_to: Bound | None) -> list[date]:
+        first, last = Filters(date_from=date_from, date_to=date_to).days
+        with _as_lake_errors(self.path):
+            read_origin(self.path)
+            return days_in(self.path, first, last)
+
+
+def scan_lake(
+    path: str | os.PathLike[str], *, date_from: Bound | None = None, date_to: Bound | None = None
+) -> pl.LazyFrame:
+    """The lake at `path`, or days of it, as a lazy frame: `Lake(path).scan(date_from, date_to)`."""
+    return Lake(path).scan(date_from, date_to)
 
 
 @contextmanager

@@ -1,0 +1,23 @@
+"""The figures as Altair charts, for notebooks and for the report.
+
+Each function takes a frame with the columns of the schema, lazy or eager, and returns a chart of the `metrics`:
+
+    from thulium_frames import charts, scan_lake
+
+    charts.calls_by_hour(scan_lake("lake"))
+
+A chart's data are counts and rates: no record, no telephone number, no name of an agent is in them. Times are the
+system's wall clock wherever the chart is looked at. Colours are Okabe and Ito's, which the colour-blind can tell apart.
+A frame without calls gives a chart without marks.
+"""
+
+try:
+    import altair  # noqa: F401 - says what to install before a part of the package fails on it
+except ImportError as error:
+    raise ImportError("charts need a library: pip install 'thulium-frames[notebooks]'") from error
+
+from thulium_frames.charts.compared import queues
+from thulium_frames.charts.spread import calls_by_hour, waits
+from thulium_frames.charts.time import answered_and_missed, missed_backlog
+
+__all__ = ["answered_and_missed", "calls_by_hour", "missed_backlog", "queues", "waits"]

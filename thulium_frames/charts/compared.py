@@ -1,0 +1,87 @@
+"""Queues beside each other."""
+
+import altair as alt
+import polars as pl
+
+from thulium_frames import metrics
+from thulium_frames.charts.looks import (
+    DENOMINATORS,
+    OUTCOME_COLOURS,
+    by_outcome,
+    coloured,
+    data,
+    headed,
+    number_of,
+    percent,
+    seconds_in_words,
+)
+from thulium_frames.metrics import Denominator
+
+_SUMS = ["queue", "offered", "level", "abandonment"]
+
+
+def queues(
+    frame: pl.DataFrame | pl.LazyFrame,
+    *,
+    denominator: Denominator,
+    target_seconds: float = 20,
+    short_abandon_seconds: float = 5,
+) -> alt.LayerChart:
+    """Queues, the busiest first, with their service level. To read: the longer the red part, the more callers gave up.
+
+    The number behind a bar is the share of calls that were answered within `target_seconds`, of what `denominator`
+    names.
+    """
+    table = _queues(frame.lazy(), denominator, target_seconds, short_abandon_seconds)
+    level = f"answered within {seconds_in_words(target_seconds)}"
+    queue = alt.Y("queue:N", title=None, sort=table["queue"].to_list())
+    tooltips = [
+        alt.Tooltip("queue:N", title="queue"),
+        number_of("offered", "offered calls"),
+        alt.Tooltip("abandonment:N", title="abandonment rate"),
+        alt.Tooltip("level:N", title=f"{level}, {DENOMINATORS[denominator]}"),
+    ]
+    return alt.LayerChart(
+        layer=[_bars(table, queue, tooltips), _levels(table, queue, tooltips)],
+        title=headed("Queues compared", f"% = {level}, {DENOMINATORS[denominator]}"),
+        width=620,
+        height=alt.Step(34),
+    )
+
+
+def _bars(table: pl.DataFrame, queue: alt.Y, tooltips: list[alt.Tooltip]) -> alt.Chart:
+    parts = [alt.Tooltip("outcome:N", title="this part"), number_of("calls", "calls of this part")]
+    chart: alt.Chart = (
+        alt.Chart(data(by_outcome(table, _SUMS)))
+        .mark_bar()
+        .encode(
+            queue,
+            alt.X("calls:Q", title="offered calls", axis=alt.Axis(tickMinStep=1, labelOverlap=True)),
+            coloured("outcome", OUTCOME_COLOURS),
+            order="place:Q",
+            tooltip=[*tooltips, *parts],
+        )
+    )
+    return chart
+
+
+def _levels(table: pl.DataFrame, queue: alt.Y, tooltips: list[alt.Tooltip]) -> alt.Chart:
+    labels = alt.Chart(data(table.select(_SUMS))).mark_text(align="left", dx=5)
+    chart: alt.Chart = labels.encode(queue, alt.X("offered:Q"), text="level:N", tooltip=tooltips)
+    return chart
+
+
+def _queues(frame: pl.LazyFrame, denominator: Denominator, target: float, short: float) -> pl.DataFrame:
+    """A summary row per queue, with what the chart says of it in words."""
+    options = {"target_seconds": target, "short_abandon_seconds": short}
+    table = metrics.summary(frame, by=["queue_id"], denominator=denominator, **options)
+    return (
+        table.drop_nulls("queue_id")
+        .sort("offered", "queue_id", descending=[True, False])
+        .with_columns(
+            pl.format("queue {}", "queue_id").alias("queue"),
+            percent("service_level").alias("level"),
+            percent("abandonment_rate").alias("abandonment"),
+        )
+        .collect()
+    )

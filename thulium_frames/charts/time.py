@@ -1,0 +1,156 @@
+"""Figures over time, by the wall clock."""
+
+from datetime import timedelta
+from typing import Final
+
+import altair as alt
+import polars as pl
+
+from thulium_frames import metrics
+from thulium_frames.charts.looks import (
+    DENOMINATORS,
+    GREEN,
+    GREY,
+    OUTCOME_COLOURS,
+    SKY_BLUE,
+    VERMILLION,
+    by_outcome,
+    coloured,
+    data,
+    headed,
+    number_of,
+    percent,
+    seconds_in_words,
+    wall_clock,
+)
+from thulium_frames.metrics import Denominator, Every
+
+_IN_WORDS: Final[dict[Every, str]] = {
+    "15m": "quarter of an hour",
+    "30m": "half hour",
+    "1h": "hour",
+    "1d": "day",
+    "1w": "week",
+}
+_STATE_COLOURS: Final = {"open": VERMILLION, "called back": SKY_BLUE, "called again": GREEN, "anonymous": GREY}
+_LONG: Final[tuple[Every, ...]] = ("1d", "1w")
+_KEYS = ["start", "end", "clock"]
+
+
+def answered_and_missed(
+    frame: pl.DataFrame | pl.LazyFrame,
+    *,
+    denominator: Denominator,
+    every: Every = "1d",
+    target_seconds: float = 20,
+    short_abandon_seconds: float = 5,
+) -> alt.LayerChart:
+    """Offered calls over time and the service level. To read: where red grows and the line falls, callers wait in vain.
+
+    The line, on the right axis, is the share of calls answered within `target_seconds`, of what `denominator` names; it
+    is broken where there was no call.
+    """
+    table = metrics.by_interval(
+        frame.lazy(),
+        every=every,
+        denominator=denominator,
+        target_seconds=target_seconds,
+        short_abandon_seconds=short_abandon_seconds,
+    )
+    shown = _placed(table, every, "interval").with_columns(percent("service_level").alias("level")).collect()
+    within = f"answered within {seconds_in_words(target_seconds)}"
+    chart: alt.LayerChart = alt.LayerChart(
+        layer=[_outcomes(shown, every), _service_level(shown, f"service level, {within}")],
+        title=headed(
+            f"Calls answered and missed, by {_IN_WORDS[every]}", f"line: {within}, {DENOMINATORS[denominator]}"
+        ),
+        width=620,
+        height=260,
+    ).resolve_scale(y="independent")
+    return chart
+
+
+def _placed(table: pl.LazyFrame, every: Every, interval: str) -> pl.LazyFrame:
+    """Rows with the `start`, the `end` and the `middle` of their interval, and the `clock` in words."""
+    start = pl.col(interval)
+    end = start.dt.offset_by(every)
+    clock = "%a %Y-%m-%d" if every in _LONG else "%a %Y-%m-%d %H:%M"
+    return table.drop_nulls(interval).with_columns(
+        start.alias("start"),
+        end.alias("end"),
+        (start + (end - start) / 2).alias("middle"),
+        start.dt.strftime(clock).alias("clock"),
+    )
+
+
+def _outcomes(table: pl.DataFrame, every: Every) -> alt.Chart:
+    interval = _IN_WORDS[every]
+    chart: alt.Chart = (
+        alt.Chart(data(by_outcome(table, [*_KEYS, "level"])))
+        .mark_bar(orient="vertical", binSpacing=1)
+        .encode(
+            wall_clock("start", f"{interval} (wall clock)", of_days=every in _LONG),
+            alt.X2("end:T"),
+            alt.Y("calls:Q", title=f"calls a {interval}", axis=alt.Axis(tickMinStep=1), stack="zero"),
+            coloured("outcome", OUTCOME_COLOURS),
+            order="place:Q",
+            tooltip=[
+                alt.Tooltip("clock:N", title=interval),
+                alt.Tooltip("outcome:N", title="calls that were"),
+                number_of("calls", "calls"),
+                alt.Tooltip("level:N", title="service level"),
+            ],
+        )
+    )
+    return chart
+
+
+def _service_level(table: pl.DataFrame, title: str) -> alt.LayerChart:
+    """A black line with a white edge: it stands out from every bar, on light and on dark paper."""
+    axis = alt.Axis(orient="right", format="%", grid=False, titlePadding=8)
+    base = alt.Chart(data(table.select(*_KEYS, "middle", "service_level", "level"))).encode(
+        wall_clock("middle", ""),
+        alt.Y("service_level:Q", title=title, axis=axis, scale=alt.Scale(domain=[0, 1])),
+        tooltip=[alt.Tooltip("clock:N", title="from"), alt.Tooltip("level:N", title="service level")],
+    )
+    points = alt.OverlayMarkDef(color="black", stroke="white", strokeWidth=1, size=28)
+    edge = base.mark_line(color="white", strokeWidth=4)
+    return alt.LayerChart(layer=[edge, base.mark_line(color="black", strokeWidth=1.8, point=points)])
+
+
+def missed_backlog(frame: pl.DataFrame | pl.LazyFrame, *, within: str | timedelta = "72h") -> alt.Chart:
+    """Callers missed, by the day of their first try, and what became of them. To read: red ones still wait for a call.
+
+    Counted are the rows of `metrics.missed_calls`. What happened after the end of the frame is not known, so its last
+    days look worse than they are.
+    """
+    chart: alt.Chart = (
+        alt.Chart(data(_backlog(frame.lazy(), within)), title=headed("Missed callers, by day"), width=620, height=240)
+        .mark_bar(orient="vertical", binSpacing=1)
+        .encode(
+            wall_clock("start", "day of the first try (wall clock)", of_days=True),
+            alt.X2("end:T"),
+            alt.Y("callers:Q", title="missed callers a day", axis=alt.Axis(tickMinStep=1), stack="zero"),
+            coloured("state", _STATE_COLOURS),
+            order="place:Q",
+            tooltip=[
+                alt.Tooltip("clock:N", title="day"),
+                alt.Tooltip("state:N", title="callers"),
+                number_of("callers", "how many"),
+                number_of("censored", "still within the time to call back"),
+            ],
+        )
+    )
+    return chart
+
+
+def _backlog(frame: pl.LazyFrame, within: str | timedelta) -> pl.DataFrame:
+    day = pl.col("first_missed").dt.truncate("1d").alias("day")
+    place = pl.col("state").replace_strict(list(_STATE_COLOURS), range(len(_STATE_COLOURS)), return_dtype=pl.Int8)
+    counted = (
+        metrics.missed_calls(frame, within=within)
+        .group_by(day, "state")
+        .agg(pl.len().alias("callers"), pl.col("censored").sum())
+    )
+    placed = _placed(counted, "1d", "day").with_columns(place.alias("place"))
+    return placed.select(*_KEYS, "state", "place", "callers", "censored").sort("start", "place").collect()
