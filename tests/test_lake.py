@@ -21,6 +21,7 @@ import pytest
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Lake, Thulium, scan_lake
 from thulium_frames.dayfile import damage_of, read_facts, write_day
+from thulium_frames.decode import read_page, to_batch
 from thulium_frames.errors import (
     ContractError,
     FilterError,
@@ -399,3 +400,12 @@ def test_progress_is_told(thulium: Thulium, tmp_path: Path) -> None:
     received, expected, rows = heard[-1]
     assert received == expected == rows > 0
     assert heard == sorted(heard)
+
+
+def test_a_call_takes_a_tenth_of_its_json(tmp_path: Path) -> None:
+    records = GeneratedCalls(Centre(calls_per_day=800), FIRST, FIRST).records(FIRST)
+    sent = b",".join(record.json(tags=True, topics=True) for record in records)
+    calls = read_page(b'{"count":%d,"result":[%b]}' % (len(records), sent)).calls
+    facts = write_day(tmp_path / f"call_date={FIRST}", FIRST, [to_batch(calls, "Europe/Warsaw")], datetime.now(UTC))
+    assert facts.rows == len(records)
+    assert facts.bytes <= len(sent) / 10
