@@ -1,5 +1,7 @@
 """Queues beside each other."""
 
+from typing import Final
+
 import altair as alt
 import polars as pl
 
@@ -17,6 +19,8 @@ from thulium_frames.charts.looks import (
 )
 from thulium_frames.metrics import Denominator
 
+#: The axis is so much longer than the longest bar, for the number behind it.
+_ROOM: Final = 1.25
 _SUMS = ["queue", "offered", "level", "abandonment"]
 
 
@@ -45,18 +49,20 @@ def queues(
         layer=[_bars(table, queue, tooltips), _levels(table, queue, tooltips)],
         title=headed("Queues compared", f"% = {level}, {DENOMINATORS[denominator]}"),
         width=620,
-        height=alt.Step(34),
+        height=34 * max(len(table), 1),
     )
 
 
 def _bars(table: pl.DataFrame, queue: alt.Y, tooltips: list[alt.Tooltip]) -> alt.Chart:
+    axis = alt.Axis(tickMinStep=1, tickCount=6, labelOverlap=True)
+    room = alt.Scale(domain=[0, _ROOM * max(table["offered"], default=1)], nice=False)
     parts = [alt.Tooltip("outcome:N", title="this part"), number_of("calls", "calls of this part")]
     chart: alt.Chart = (
         alt.Chart(data(by_outcome(table, _SUMS)))
         .mark_bar()
         .encode(
             queue,
-            alt.X("calls:Q", title="offered calls", axis=alt.Axis(tickMinStep=1, labelOverlap=True)),
+            alt.X("calls:Q", title="offered calls", axis=axis, scale=room),
             coloured("outcome", OUTCOME_COLOURS),
             order="place:Q",
             tooltip=[*tooltips, *parts],

@@ -28,7 +28,7 @@ def calls_by_hour(frame: pl.DataFrame | pl.LazyFrame, *, count: Counted = "offer
     """
     title = headed(f"{_COUNTED[count]} an hour, by weekday")
     chart: alt.Chart = (
-        alt.Chart(data(_by_hour(frame.lazy(), count)), title=title, width=620, height=alt.Step(26))
+        alt.Chart(data(_by_hour(frame.lazy(), count)), title=title, width=620, height=26 * len(WEEKDAYS))
         .mark_rect()
         .encode(
             alt.X(
@@ -90,12 +90,13 @@ def waits(
     """
     colours = {name: colour for name, colour in OUTCOME_COLOURS.items() if name != "failed"}
     seconds = _waits(frame.lazy(), bar_seconds, longest_seconds, short_abandon_seconds)
-    last = f"datum.value >= {longest_seconds} ? '{longest_seconds}+' : datum.label"
+    last = longest_seconds // bar_seconds * bar_seconds
+    labels = f"datum.value > {last} ? '' : datum.value == {last} ? '{last}+' : datum.label"
     chart: alt.Chart = (
         alt.Chart(data(seconds), title=headed("How long callers waited"), width=620, height=240)
         .mark_bar(binSpacing=1)
         .encode(
-            alt.X("from:Q", title="wait in seconds", axis=alt.Axis(labelExpr=last, grid=False), bin="binned"),
+            alt.X("from:Q", title="wait in seconds", axis=alt.Axis(labelExpr=labels, grid=False), bin="binned"),
             alt.X2("to:Q"),
             alt.Y("calls:Q", title="calls", axis=alt.Axis(tickMinStep=1)),
             coloured("outcome", colours),

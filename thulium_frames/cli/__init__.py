@@ -19,6 +19,7 @@ from thulium_frames.cli.doctor import doctor
 from thulium_frames.cli.lakes import export, status, verify
 from thulium_frames.cli.options import HELP, debug_option
 from thulium_frames.cli.playground import demo, serve
+from thulium_frames.cli.report import report
 from thulium_frames.cli.tables import fetch
 from thulium_frames.errors import ThuliumFramesError
 
@@ -42,7 +43,7 @@ def cli() -> None:
     """
 
 
-for _command in (export, fetch, status, verify, demo, serve, doctor):
+for _command in (export, fetch, status, verify, report, demo, serve, doctor):
     cli.add_command(_command)
 
 

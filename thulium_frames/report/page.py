@@ -1,0 +1,119 @@
+"""A report as one HTML page: text, styles, charts and the JavaScript that draws them."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import altair as alt
+import jinja2
+import polars as pl
+import vl_convert
+from markupsafe import Markup
+
+from thulium_frames import charts
+from thulium_frames.report import words
+from thulium_frames.report.figures import (
+    DENOMINATOR,
+    SHORT_ABANDON_SECONDS,
+    TARGET_SECONDS,
+    WITHIN,
+    Figures,
+)
+from thulium_frames.report.reading import Period
+
+_QUEUE_COLUMNS: Final = (
+    *("queue", "offered", "handled", "abandoned", "abandonment rate", "service level"),
+    *("speed of answer", "average talk"),
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart on the page."""
+
+    name: str
+    title: str
+    reading: str
+    spec: dict[str, Any]
+
+
+def page_of(calls: pl.DataFrame, figures: Figures, period: Period) -> str:
+    """The whole page; without calls it says so, and has no chart."""
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            period=period,
+            figures=figures,
+            queue_columns=_QUEUE_COLUMNS,
+            charts={chart.name: chart for chart in _charts(calls)} if figures.calls else {},
+            javascript=_javascript() if figures.calls else "",
+            target=TARGET_SECONDS,
+            short=SHORT_ABANDON_SECONDS,
+        )
+    )
+
+
+@lru_cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("thulium_frames.report", "template"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": words.count}
+    environment.globals |= {"days": words.days}
+    return environment
+
+
+def _javascript() -> Markup:
+    """Vega, Vega-Lite and Vega-Embed, as they may stand inside a script element."""
+    code = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return Markup(code.replace("</script", "<\\/script").replace("<!--", "<\\!--"))  # noqa: S704 - code of libraries
+
+
+def _charts(calls: pl.DataFrame) -> list[Drawn]:
+    short: dict[str, Any] = {"short_abandon_seconds": SHORT_ABANDON_SECONDS}
+    level: dict[str, Any] = {"denominator": DENOMINATOR, "target_seconds": TARGET_SECONDS, **short}
+    return [
+        Drawn(
+            "answered_and_missed",
+            "Answered and missed, by day",
+            "Where red grows and the line (the service level, on the right axis) falls, callers waited in vain.",
+            _spec(charts.answered_and_missed(calls, **level)),
+        ),
+        Drawn(
+            "calls_by_hour",
+            "The busy hours",
+            "The stronger the colour, the more calls come to the queues in that hour of a weekday, on average.",
+            _spec(charts.calls_by_hour(calls)),
+        ),
+        Drawn(
+            "waits",
+            "How long callers waited",
+            "A bar's height says how many calls waited so long: the blue part was answered then, the red one gave up.",
+            _spec(charts.waits(calls, **short)),
+        ),
+        Drawn(
+            "queues",
+            "Queues compared",
+            f"The longer a bar, the busier the queue; the number behind it is its service level at {TARGET_SECONDS} s.",
+            _spec(charts.queues(calls, **level)),
+        ),
+        Drawn(
+            "missed_backlog",
+            "Missed callers, by day",
+            "Red callers of a day are those nobody has talked to since; a day that was worked through has none.",
+            _spec(charts.missed_backlog(calls, within=WITHIN)),
+        ),
+    ]
+
+
+def _spec(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
+    """The chart as wide as the page allows; its title and its theme are the page's."""
+    spec: dict[str, Any] = chart.to_dict()
+    for name in ("title", "config"):
+        spec.pop(name, None)
+    return spec | {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}

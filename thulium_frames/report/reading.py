@@ -1,0 +1,72 @@
+"""Which calls of a lake a report is about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from thulium_frames.errors import LakeDamagedError
+from thulium_frames.lake import Lake, Status
+
+
+@dataclass(frozen=True)
+class Period:
+    """The days of a report, and what is known of them; `first` and `last` are None in a lake without days."""
+
+    system: str
+    time_zone: str
+    filters: Sequence[str]
+    """Names of the filters that the lake was made with; their values may be telephone numbers."""
+    first: date | None
+    last: date | None
+    read: tuple[datetime, datetime] | None
+    """When the first and the last of the days were read, by the wall clock of `time_zone`."""
+    missing: int
+    """Days that the lake does not have."""
+    unsettled: int
+    """Days that the next export reads again."""
+
+
+def read(lake: Lake, first: date | None = None, last: date | None = None) -> tuple[pl.DataFrame, Period]:
+    """The calls of the days from `first` to `last`, both included, else of all the days that the lake has.
+
+    Raises LakeDamagedError when a day among them cannot be read.
+    """
+    held = lake.status()
+    period = _period(held, first, last)
+    for day, damage in held.damaged.items():
+        if _is_in(day, period):
+            raise LakeDamagedError(
+                f"{lake.path}: the day {day} is damaged: {damage}.\n"
+                f"Read it again with thulium-frames export {lake.path} --repair"
+            )
+    calls = lake.scan().filter(pl.col("call_date").is_between(period.first, period.last))
+    try:
+        return calls.collect(), period
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise LakeDamagedError(
+            f"{lake.path} cannot be read: {reason}.\nthulium-frames verify {lake.path} names each damaged day"
+        ) from error
+
+
+def _period(held: Status, first: date | None, last: date | None) -> Period:
+    days = sorted([*(fact.day for fact in held.days), *held.damaged])
+    known = [day for day in (first, last, *days[:1], *days[-1:]) if day is not None]
+    first, last = first or min(known, default=None), last or max(known, default=None)
+    zone = ZoneInfo(held.origin["time_zone"])
+    bare = Period(held.origin["system"], zone.key, sorted(held.origin["filters"]), first, last, None, 0, 0)
+    read = [fact.read_at.astimezone(zone).replace(tzinfo=None) for fact in held.days if _is_in(fact.day, bare)]
+    present = sum(_is_in(day, bare) for day in days)
+    return replace(
+        bare,
+        read=(min(read), max(read)) if read else None,
+        missing=(last - first).days + 1 - present if first and last else 0,
+        unsettled=sum(_is_in(day, bare) for day in held.unsettled),
+    )
+
+
+def _is_in(day: date, period: Period) -> bool:
+    return period.first is not None and period.last is not None and period.first <= day <= period.last
