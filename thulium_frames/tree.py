@@ -84,10 +84,10 @@ class Run:
     calls: list[Call]
 
 
-#: A window is cut into this many parts at most, so that years without calls cost a handful of requests.
-_FAN_OUT = 8
+#: A window is cut into this many parts at most, fewer where each is to fit a page: nights have no calls, noons many.
+_FAN_OUT, _FAN_OUT_UNSORTED = 32, 8
 #: Parts are planned this much below the most, so that few of them exceed it.
-_HEADROOM = 1.25
+_HEADROOM = 1.1
 #: A part that is cut only to keep a worker busy has at least so many pages.
 _WORTHWHILE_PAGES = 3
 
@@ -206,12 +206,14 @@ class Tree:
 
     def _parts(self, count: int, order: Order) -> int:
         """In how many parts to cut a window: few that are read on page by page, or many that fit one."""
-        most = self._reading.page_rows
-        if order is not Order.OTHER:
-            most = max(most, min(self._reading.window_rows, self._reading.ahead_rows // self._workers))
-        least = 2 if count > most or order is Order.OTHER else 1
-        needed = round(count * _HEADROOM / most) if count > most else 1
-        return min(_FAN_OUT, max(least, needed, self._useful_parts(count)))
+        if order is Order.OTHER:
+            most, least, fan_out = self._reading.page_rows, 2, _FAN_OUT_UNSORTED
+        else:
+            share = min(self._reading.window_rows, self._reading.ahead_rows // self._workers)
+            most, least, fan_out = max(self._reading.page_rows, share), 1, _FAN_OUT
+        if count > most:
+            least = max(2, round(count * _HEADROOM / most))
+        return min(fan_out, max(least, self._useful_parts(count)))
 
     def _useful_parts(self, count: int) -> int:
         """As many as there are workers who would have nothing to do."""
