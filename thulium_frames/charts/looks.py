@@ -9,6 +9,8 @@ from polars import selectors as cs
 
 from thulium_frames.metrics import Denominator
 
+AnyChart = alt.Chart | alt.LayerChart
+
 SKY_BLUE: Final = "#56B4E9"
 VERMILLION: Final = "#D55E00"
 ORANGE: Final = "#E69F00"

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-import altair as alt
 import jinja2
 import polars as pl
 import vl_convert
 from markupsafe import Markup
 
 from thulium_frames import charts
+from thulium_frames.charts.looks import AnyChart
 from thulium_frames.report import words
 from thulium_frames.report.figures import (
     DENOMINATOR,
@@ -111,7 +111,7 @@ def _charts(calls: pl.DataFrame) -> list[Drawn]:
     ]
 
 
-def _spec(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
+def _spec(chart: AnyChart) -> dict[str, Any]:
     """The chart as wide as the page allows; its title and its theme are the page's."""
     spec: dict[str, Any] = chart.to_dict()
     for name in ("title", "config"):
