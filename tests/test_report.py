@@ -162,6 +162,15 @@ def test_text_from_the_system_is_text_on_the_page(lake: Path) -> None:
     assert "&lt;b&gt;5&lt;/b&gt;" in page
 
 
+@pytest.mark.parametrize(
+    ("first", "interval"),
+    [(date(2026, 10, 29), "calls by hour"), (date(2026, 10, 1), "calls by day"), (date(2026, 7, 1), "calls by week")],
+)
+def test_charts_have_as_many_bars_as_a_phone_can_show(lake: Path, first: date, interval: str) -> None:
+    calls, period = read(Lake(lake), first, LAST)
+    assert interval in page_of(calls, figures_of(calls), period)
+
+
 # --- the command
 
 

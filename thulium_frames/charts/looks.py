@@ -71,7 +71,7 @@ def coloured(field: str, colours: Mapping[str, str], title: str | None = None) -
 
 def wall_clock(field: str, title: str, *, of_days: bool = False) -> alt.X:
     """An axis of time that shows the system's clock, not that of the machine that draws it."""
-    labels = "%-d %b" if of_days else alt.Undefined
+    labels = "%-d %b" if of_days else "%-d %b %H:%M"
     axis = alt.Axis(format=labels, labelOverlap=True, labelFlush=False, tickCount=8, grid=False)
     return alt.X(f"{field}:T", title=title, scale=alt.Scale(type="utc"), axis=axis)
 
