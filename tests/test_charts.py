@@ -11,8 +11,9 @@ import pytest
 
 from tests.legs import frame, leg, outbound, unanswered
 from thulium_frames import SCHEMA, Thulium, charts, metrics
+from thulium_frames.charts.looks import AnyChart
 
-Draw = Callable[..., alt.Chart | alt.LayerChart]
+Draw = Callable[..., AnyChart]
 
 OF_ALL: dict[str, Any] = {"denominator": "handled_and_abandoned"}
 #: Each chart, with the options it cannot do without.
@@ -31,19 +32,19 @@ def week(url: str) -> pl.DataFrame:
 
 @pytest.fixture(params=CHARTS)
 def draw(request: pytest.FixtureRequest) -> Draw:
-    def draw(calls: pl.DataFrame | pl.LazyFrame) -> alt.Chart | alt.LayerChart:
-        chart: alt.Chart | alt.LayerChart = getattr(charts, request.param)(calls, **CHARTS[request.param])
+    def draw(calls: pl.DataFrame | pl.LazyFrame) -> AnyChart:
+        chart: AnyChart = getattr(charts, request.param)(calls, **CHARTS[request.param])
         return chart
 
     return draw
 
 
-def rows_of(chart: alt.Chart | alt.LayerChart) -> list[dict[str, Any]]:
+def rows_of(chart: AnyChart) -> list[dict[str, Any]]:
     """All rows of all the tables that a chart carries."""
     return [row for table in chart.to_dict()["datasets"].values() for row in table]
 
 
-def rows_with(chart: alt.Chart | alt.LayerChart, column: str) -> list[dict[str, Any]]:
+def rows_with(chart: AnyChart, column: str) -> list[dict[str, Any]]:
     return [row for row in rows_of(chart) if column in row]
 
 

@@ -64,7 +64,7 @@ OWNERS = {
     "rich": {"cli"},
     "pandas": {"connections"},
     "phonenumbers": {"metrics"},
-    "altair": {"charts", "report"},
+    "altair": {"charts"},
     "jinja2": {"report"},
     "vl_convert": {"report"},
 }

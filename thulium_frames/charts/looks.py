@@ -9,6 +9,8 @@ from polars import selectors as cs
 
 from thulium_frames.metrics import Denominator
 
+AnyChart = alt.Chart | alt.LayerChart
+
 SKY_BLUE: Final = "#56B4E9"
 VERMILLION: Final = "#D55E00"
 ORANGE: Final = "#E69F00"
@@ -69,7 +71,7 @@ def coloured(field: str, colours: Mapping[str, str], title: str | None = None) -
 
 def wall_clock(field: str, title: str, *, of_days: bool = False) -> alt.X:
     """An axis of time that shows the system's clock, not that of the machine that draws it."""
-    labels = "%-d %b" if of_days else alt.Undefined
+    labels = "%-d %b" if of_days else "%-d %b %H:%M"
     axis = alt.Axis(format=labels, labelOverlap=True, labelFlush=False, tickCount=8, grid=False)
     return alt.X(f"{field}:T", title=title, scale=alt.Scale(type="utc"), axis=axis)
 

@@ -77,7 +77,7 @@ def _headline(row: Mapping[str, Any]) -> list[Figure]:
         Figure(
             "Average speed of answer",
             duration(row["average_speed_of_answer"]),
-            f"mean wait of handled calls; median {median}, 90 % within {p90}",
+            f"mean wait of handled calls; median {median}, 90\N{NO-BREAK SPACE}% within {p90}",
         ),
         Figure("Average talk", duration(row["avg_talk"]), "per handled call, without after-call work"),
         Figure("Transfer rate", percent(row["transfer_rate"]), f"{ratio['transfer_rate']} handled calls"),

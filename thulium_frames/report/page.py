@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-import altair as alt
 import jinja2
 import polars as pl
 import vl_convert
 from markupsafe import Markup
 
 from thulium_frames import charts
+from thulium_frames.charts.looks import AnyChart
+from thulium_frames.metrics import Every
 from thulium_frames.report import words
 from thulium_frames.report.figures import (
     DENOMINATOR,
@@ -25,6 +26,8 @@ _QUEUE_COLUMNS: Final = (
     *("queue", "offered", "handled", "abandoned", "abandonment rate", "service level"),
     *("speed of answer", "average talk"),
 )
+_BY_HOUR_UPTO: Final = 3
+_BY_DAY_UPTO: Final = 92
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def page_of(calls: pl.DataFrame, figures: Figures, period: Period) -> str:
             period=period,
             figures=figures,
             queue_columns=_QUEUE_COLUMNS,
-            charts={chart.name: chart for chart in _charts(calls)} if figures.calls else {},
+            charts={chart.name: chart for chart in _charts(calls, _every(period))} if figures.calls else {},
             javascript=_javascript() if figures.calls else "",
             target=TARGET_SECONDS,
             short=SHORT_ABANDON_SECONDS,
@@ -74,15 +77,23 @@ def _javascript() -> Markup:
     return Markup(code.replace("</script", "<\\/script").replace("<!--", "<\\!--"))  # noqa: S704 - code of libraries
 
 
-def _charts(calls: pl.DataFrame) -> list[Drawn]:
+def _every(period: Period) -> Every:
+    """Intervals of which a phone can show all."""
+    if period.first is None or period.last is None:
+        return "1d"
+    days = (period.last - period.first).days + 1
+    return "1h" if days <= _BY_HOUR_UPTO else "1d" if days <= _BY_DAY_UPTO else "1w"
+
+
+def _charts(calls: pl.DataFrame, every: Every) -> list[Drawn]:
     short: dict[str, Any] = {"short_abandon_seconds": SHORT_ABANDON_SECONDS}
     level: dict[str, Any] = {"denominator": DENOMINATOR, "target_seconds": TARGET_SECONDS, **short}
     return [
         Drawn(
             "answered_and_missed",
-            "Answered and missed, by day",
+            "Answered and missed",
             "Where red grows and the line (the service level, on the right axis) falls, callers waited in vain.",
-            _spec(charts.answered_and_missed(calls, **level)),
+            _spec(charts.answered_and_missed(calls, every=every, **level)),
         ),
         Drawn(
             "calls_by_hour",
@@ -104,14 +115,14 @@ def _charts(calls: pl.DataFrame) -> list[Drawn]:
         ),
         Drawn(
             "missed_backlog",
-            "Missed callers, by day",
-            "Red callers of a day are those nobody has talked to since; a day that was worked through has none.",
-            _spec(charts.missed_backlog(calls, within=WITHIN)),
+            "Missed callers",
+            "Red callers are those nobody has talked to since; time that was worked through shows none.",
+            _spec(charts.missed_backlog(calls, every=every, within=WITHIN)),
         ),
     ]
 
 
-def _spec(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
+def _spec(chart: AnyChart) -> dict[str, Any]:
     """The chart as wide as the page allows; its title and its theme are the page's."""
     spec: dict[str, Any] = chart.to_dict()
     for name in ("title", "config"):

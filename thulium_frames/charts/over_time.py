@@ -57,7 +57,7 @@ def answered_and_missed(
         target_seconds=target_seconds,
         short_abandon_seconds=short_abandon_seconds,
     )
-    shown = _placed(table, every, "interval").with_columns(percent("service_level").alias("level")).collect()
+    shown = _placed(table, every).with_columns(percent("service_level").alias("level")).collect()
     within = f"answered within {seconds_in_words(target_seconds)}"
     chart: alt.LayerChart = alt.LayerChart(
         layer=[_outcomes(shown, every), _service_level(shown, f"service level, {within}")],
@@ -70,12 +70,12 @@ def answered_and_missed(
     return chart
 
 
-def _placed(table: pl.LazyFrame, every: Every, interval: str) -> pl.LazyFrame:
-    """Rows with the `start`, the `end` and the `middle` of their interval, and the `clock` in words."""
-    start = pl.col(interval)
+def _placed(table: pl.LazyFrame, every: Every) -> pl.LazyFrame:
+    """Rows with the `start`, the `end` and the `middle` of their `interval`, and the `clock` in words."""
+    start = pl.col("interval")
     end = start.dt.offset_by(every)
     clock = "%a %Y-%m-%d" if every in _LONG else "%a %Y-%m-%d %H:%M"
-    return table.drop_nulls(interval).with_columns(
+    return table.drop_nulls("interval").with_columns(
         start.alias("start"),
         end.alias("end"),
         (start + (end - start) / 2).alias("middle"),
@@ -91,7 +91,7 @@ def _outcomes(table: pl.DataFrame, every: Every) -> alt.Chart:
         .encode(
             wall_clock("start", f"{interval} (wall clock)", of_days=every in _LONG),
             alt.X2("end:T"),
-            alt.Y("calls:Q", title=f"calls a {interval}", axis=alt.Axis(tickMinStep=1), stack="zero"),
+            alt.Y("calls:Q", title=f"calls by {interval}", axis=alt.Axis(tickMinStep=1), stack="zero"),
             coloured("outcome", OUTCOME_COLOURS),
             order="place:Q",
             tooltip=[
@@ -118,23 +118,30 @@ def _service_level(table: pl.DataFrame, title: str) -> alt.LayerChart:
     return alt.LayerChart(layer=[edge, base.mark_line(color="black", strokeWidth=1.8, point=points)])
 
 
-def missed_backlog(frame: pl.DataFrame | pl.LazyFrame, *, within: str | timedelta = "72h") -> alt.Chart:
-    """Callers missed, by the day of their first try, and what became of them. To read: red ones still wait for a call.
+def missed_backlog(
+    frame: pl.DataFrame | pl.LazyFrame, *, every: Every = "1d", within: str | timedelta = "72h"
+) -> alt.Chart:
+    """Callers missed, by the time of their first try, and what became of them. To read: red ones still wait for a call.
 
     Counted are the rows of `metrics.missed_calls`. What happened after the end of the frame is not known, so its last
     days look worse than they are.
     """
     chart: alt.Chart = (
-        alt.Chart(data(_backlog(frame.lazy(), within)), title=headed("Missed callers, by day"), width=620, height=240)
+        alt.Chart(
+            data(_backlog(frame.lazy(), every, within)),
+            title=headed(f"Missed callers, by {_IN_WORDS[every]}"),
+            width=620,
+            height=240,
+        )
         .mark_bar(orient="vertical", binSpacing=1)
         .encode(
-            wall_clock("start", "day of the first try (wall clock)", of_days=True),
+            wall_clock("start", f"{_IN_WORDS[every]} of the first try (wall clock)", of_days=every in _LONG),
             alt.X2("end:T"),
-            alt.Y("callers:Q", title="missed callers a day", axis=alt.Axis(tickMinStep=1), stack="zero"),
+            alt.Y("callers:Q", title=f"callers by {_IN_WORDS[every]}", axis=alt.Axis(tickMinStep=1), stack="zero"),
             coloured("state", _STATE_COLOURS),
             order="place:Q",
             tooltip=[
-                alt.Tooltip("clock:N", title="day"),
+                alt.Tooltip("clock:N", title=_IN_WORDS[every]),
                 alt.Tooltip("state:N", title="callers"),
                 number_of("callers", "how many"),
                 number_of("censored", "still within the time to call back"),
@@ -144,13 +151,13 @@ def missed_backlog(frame: pl.DataFrame | pl.LazyFrame, *, within: str | timedelt
     return chart
 
 
-def _backlog(frame: pl.LazyFrame, within: str | timedelta) -> pl.DataFrame:
-    day = pl.col("first_missed").dt.truncate("1d").alias("day")
+def _backlog(frame: pl.LazyFrame, every: Every, within: str | timedelta) -> pl.DataFrame:
+    interval = pl.col("first_missed").dt.truncate(every).alias("interval")
     place = pl.col("state").replace_strict(list(_STATE_COLOURS), range(len(_STATE_COLOURS)), return_dtype=pl.Int8)
     counted = (
         metrics.missed_calls(frame, within=within)
-        .group_by(day, "state")
+        .group_by(interval, "state")
         .agg(pl.len().alias("callers"), pl.col("censored").sum())
     )
-    placed = _placed(counted, "1d", "day").with_columns(place.alias("place"))
+    placed = _placed(counted, every).with_columns(place.alias("place"))
     return placed.select(*_KEYS, "state", "place", "callers", "censored").sort("start", "place").collect()
