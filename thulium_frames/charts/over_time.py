@@ -60,7 +60,7 @@ def answered_and_missed(
     shown = _placed(table, every).with_columns(percent("service_level").alias("level")).collect()
     within = f"answered within {seconds_in_words(target_seconds)}"
     chart: alt.LayerChart = alt.LayerChart(
-        layer=[_outcomes(shown, every), _service_level(shown, f"service level, {within}")],
+        layer=[_outcomes(shown, every), _service_level(shown, every, f"service level, {within}")],
         title=headed(
             f"Calls answered and missed, by {_IN_WORDS[every]}", f"line: {within}, {DENOMINATORS[denominator]}"
         ),
@@ -105,11 +105,11 @@ def _outcomes(table: pl.DataFrame, every: Every) -> alt.Chart:
     return chart
 
 
-def _service_level(table: pl.DataFrame, title: str) -> alt.LayerChart:
+def _service_level(table: pl.DataFrame, every: Every, title: str) -> alt.LayerChart:
     """A black line with a white edge: it stands out from every bar, on light and on dark paper."""
     axis = alt.Axis(orient="right", format="%", grid=False, titlePadding=8)
     base = alt.Chart(data(table.select(*_KEYS, "middle", "service_level", "level"))).encode(
-        wall_clock("middle", ""),
+        wall_clock("middle", "", of_days=every in _LONG),
         alt.Y("service_level:Q", title=title, axis=axis, scale=alt.Scale(domain=[0, 1])),
         tooltip=[alt.Tooltip("clock:N", title="from"), alt.Tooltip("level:N", title="service level")],
     )
