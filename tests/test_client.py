@@ -8,7 +8,7 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from importlib.metadata import version
@@ -481,11 +481,19 @@ def redirect(target: str, status: int = 302) -> Answer:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_within_the_host_is_followed_with_the_password(status: int) -> None:
-    with asking([redirect("/v2/api/connections?limit=5", status), PAGE]) as (client, script):
+    with asking([redirect("/v2/api/connections", status), PAGE]) as (client, script):
         assert ask(client).count == 3
     assert [urlsplit(seen.target).path for seen in script.seen] == ["/api/connections", "/v2/api/connections"]
+    assert urlsplit(script.seen[1].target).query == urlsplit(script.seen[0].target).query
     assert script.seen[1].headers["Authorization"] == script.seen[0].headers["Authorization"]
     assert client.requests == 2
+
+
+def test_an_answer_to_another_question_is_none() -> None:
+    """A redirect that changes what is asked for leads to calls that nobody asked for."""
+    error, _ = failure_of([redirect("/api/connections?limit=5"), PAGE] * 5)
+    assert isinstance(error, UnreadableAnswerError)
+    assert "redirects to another page, /api/connections" in str(error)
 
 
 @pytest.mark.parametrize("status", [301, 307])
@@ -671,6 +679,22 @@ def test_a_proxy_that_cannot_be_used_is_a_wrong_setting(monkeypatch: pytest.Monk
     monkeypatch.setenv(name, proxy)
     with client_of("acme") as client, pytest.raises(SettingsError):
         ask(client)
+
+
+def test_a_proxy_is_told_the_host_in_the_open_and_the_question_by_the_way_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Plain http goes through it whole; for https it is asked for a tunnel to the host, and hears no more."""
+    with serving([answer(b"", 502, "No Tunnel")]) as proxy:
+        for scheme in ("http", "https"):
+            monkeypatch.setenv(f"{scheme}_proxy", proxy.url)
+            client = Client(
+                resolve(f"{scheme}://acme.invalid", "api_user", PASSWORD, allow_http=True), workers=1, retries=QUICK
+            )
+            with closing(client), pytest.raises(ApiError):
+                ask(client, [("src", "48600100200")])
+    targets = {seen.target for seen in proxy.seen}
+    assert targets == {"http://acme.invalid/api/connections?src=48600100200", "acme.invalid:443"}
 
 
 def test_no_proxy_stands_before_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

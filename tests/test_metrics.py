@@ -50,6 +50,13 @@ def test_a_ring_group_of_five_is_one_call() -> None:
     assert (call["legs"], call["agent"], call["wait_seconds"], call["talk_seconds"]) == (5, BOB, 12, 60)
 
 
+def test_within_one_minute_the_leg_that_was_transferred_comes_first() -> None:
+    first = leg(connection_id="1.1", duration=10, billsec=5, transferred_to=BOB)
+    second = leg(connection_id="1.1", duration=30, billsec=10, dst_user_login=BOB)
+    call = metrics.calls(frame(second, first)).row(0, named=True)
+    assert (call["agent"], call["wait_seconds"]) == (ANNA, 5)
+
+
 @pytest.mark.parametrize("second", ["2024-10-23 10:01:40", "2024-10-23 10:00:00"], ids=["later", "in the same minute"])
 def test_a_blind_transfer_is_one_call_answered_by_the_first_agent(second: str) -> None:
     first = leg(connection_id="1.1", duration=100, billsec=90, transferred_to=BOB, disconnected_by="Agent")

@@ -444,6 +444,14 @@ def test_equal_rows_of_a_crowded_minute_are_told_or_the_minute_is_not(numbers: l
         assert outcome.numbers == told(server.rows)
 
 
+def test_equal_calls_on_both_sides_of_a_page_edge_in_a_crowded_minute_are_told() -> None:
+    """The order stands still, so that edges of pages that did so too would never let them meet."""
+    rows = sorted([*crowd(14), Row(CROWDED, 4), Row(CROWDED, 4)], key=lambda row: row.number)
+    server = Server(rows, lambda found: sorted(found, key=lambda row: row.number))
+    outcome = drive(server, Window(CROWDED, CROWDED + MINUTE), SMALL)
+    assert (outcome.numbers, outcome.error) == (told(rows), None)
+
+
 def test_legs_of_one_call_share_an_id_and_are_all_kept() -> None:
     legs = [Row(START + number * MINUTE, number, "1719784800.1") for number in range(17)]
     assert drive(Server(legs), ROOT, SMALL).numbers == told(legs)
@@ -596,7 +604,7 @@ def test_a_crowded_minute_in_a_stable_order_is_read_twice(order: Order) -> None:
     minute = Window(START, START + MINUTE)
     server = Server(crowd(23, START), order)
     assert drive(server, minute, SMALL).numbers == told(server.rows)
-    assert server.requests == 2 * math.ceil(23 / 5)
+    assert server.requests == math.ceil(23 / 5) + 1 + math.ceil((23 - 2) / 5), "the second time from half a page on"
 
 
 LIES: dict[str, Order] = {
@@ -714,6 +722,20 @@ def test_a_full_look_ahead_asks_for_no_more_until_windows_are_taken() -> None:
     while tree.front in runs:
         take(tree, runs.pop(tree.front), Outcome())
     assert slow or tree.next_request(), "there is room again"
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("order", [oldest_first, newest_first])
+def test_what_nobody_takes_stops_the_reading(workers: int, order: Order) -> None:
+    """Who is slower than the system would else hold all of it in the end."""
+    server = Server(spread(400, ROOT), order)
+    tree = Tree(ROOT, Reading(page_rows=5, window_rows=400, ahead_rows=50, batch_rows=10), workers)
+    held = 0
+    while (task := tree.next_request()) is not None:
+        run = tree.receive(task[0], server.answer(task[0].window, task[1]))
+        held += len(run.calls) if run else 0
+    assert 0 < held <= 50 + 10
+    assert tree.front == ROOT.start
 
 
 @pytest.mark.parametrize("workers", [2, 4, 8])

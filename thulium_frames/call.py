@@ -57,7 +57,8 @@ class RescuedCall(Call):
 
 Identity = tuple[object, ...]
 _facts: Callable[[Call], Identity] = attrgetter(
-    "date", "connection_id", "src", "dst", "disposition", "duration", "billsec"
+    *("date", "connection_id", "src", "dst", "type", "disposition", "duration", "billsec"),
+    *("user_login", "dst_user_login", "queue_id"),
 )
 
 

@@ -52,7 +52,7 @@ _log = logging.getLogger("thulium_frames")
 
 
 class _WithoutFilters(logging.Filter):
-    """httpx logs each URL at INFO; what is asked for in it may be a phone number."""
+    """httpx logs each URL at INFO; what is asked for in it may be a phone number, after a redirect too."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -61,7 +61,7 @@ class _WithoutFilters(logging.Filter):
 
 
 def _bare(value: object) -> object:
-    return value.copy_with(query=None) if isinstance(value, httpx.URL) and value.path.endswith(_PATH) else value
+    return value.copy_with(query=None) if isinstance(value, httpx.URL) else value
 
 
 logging.getLogger("httpx").addFilter(_WithoutFilters())
@@ -190,18 +190,19 @@ class Client:
     def _follow(self, http: httpx.Client, parameters: Parameters) -> httpx.Response:
         """The one seam where errors of httpx become ours."""
         try:
-            # what is asked for goes past the URL, whose parsing would take longer than the sending
-            target = f"{self._url.path}?{urlencode(parameters, quote_via=quote)}".encode()
-            request = http.build_request("GET", self._url, extensions={"target": target})
+            asked = self._url.copy_with(query=urlencode(parameters, quote_via=quote).encode())
+            request = http.build_request("GET", asked)
             for _ in range(_MAX_REDIRECTS):
                 with self._lock:
                     self.requests += 1
                 response = http.send(request)
                 if response.next_request is None:
+                    _refuse_other_page(asked, request.url, response)
                     return response
                 _refuse_stranger(request.url, response.next_request.url)
                 request = response.next_request
-                request.extensions.pop("target", None)
+                if not request.url.query:
+                    request.url = request.url.copy_with(query=asked.query)
         except httpx.TimeoutException as error:
             raise _TryAgainError(ApiError(f"no answer in time ({type(error).__name__})")) from error
         except httpx.DecodingError as error:
@@ -295,6 +296,16 @@ def _refuse_stranger(asked: httpx.URL, target: httpx.URL) -> None:
         raise RequestRejectedError(
             f"the system redirects to {target.scheme}://{target.netloc.decode()}; that is not followed, "
             "as the password would go along. If it is the right address, give it as --url"
+        )
+
+
+def _refuse_other_page(asked: httpx.URL, answered: httpx.URL, response: httpx.Response) -> None:
+    """A redirect that drops the question leads to an answer to another one, or to a login page."""
+    if response.is_success and answered.query != asked.query:
+        raise _TryAgainError(
+            UnreadableAnswerError(
+                f"the system redirects to another page, {answered.path}: a login page may stand in between"
+            )
         )
 
 

@@ -215,8 +215,8 @@ class Connections:
 
         What a filter says of `date`, of the columns the API can be asked for (src, dst, connection_id, user_login,
         queue_id, topic_id, customer_id), and of one tag narrows the requests; all of it is applied to the rows once
-        more. A few values of a column become a request for each where that costs less. Columns that are not asked for
-        are not built, and a row limit stops the reading early.
+        more. A few numbers, ids or logins become a request for each where that costs less. Columns that are not asked
+        for are not built, and a row limit stops the reading early.
         """
         return register_io_source(
             self._frames,
@@ -280,9 +280,9 @@ class Connections:
             yield from calls._read(self._window, columns)
         elif window := narrowing.window(self.filters):
             whole, each = queries(self.filters, narrowing)
-            one, many = replace(self, filters=whole), [replace(self, filters=filters) for filters in each]
-            if many and _is_cheaper(many, one, window):
-                frames = [frame for query in many for frame in query._read(window, columns)]
+            one, many = replace(self, filters=whole), [(replace(self, filters=some), is_it) for some, is_it in each]
+            if many and _is_cheaper([query for query, _ in many], one, window):
+                frames = [frame.filter(is_it) for query, is_it in many for frame in query._read(window, columns)]
                 yield from [pl.concat(frames).sort([name for name in ROW_ORDER if name in frames[0]])] if frames else []
             else:
                 yield from one._read(window, columns)

@@ -22,9 +22,13 @@ class Crowd:
         self.offset = 0
         self._window = window
         self._most_fruitless = fruitless_reads
-        self._count = self._known = self._fruitless = self._forgotten = 0
+        self._count = self._known = self._fruitless = self._forgotten = self._reads = 0
         self._seen: _Calls = {}
         self._again: _Calls = {}
+
+    def limit(self, page_rows: int) -> int:
+        """Rows to ask for: every other read begins with half a page, so that equal calls come to meet on one page."""
+        return max(1, page_rows // 2) if self.offset == 0 and self._reads % 2 else page_rows
 
     def add(self, page: Page) -> list[Call] | None:
         """Note the page at `offset` and move on. Returns all calls once they are proven, each as it was seen last.
@@ -65,6 +69,7 @@ class Crowd:
         if page.calls and self.offset < page.count:
             return
         self.offset = 0
+        self._reads += 1
         known = _size(self._seen) + _size(self._again)
         self._fruitless = self._forgotten if known > self._known else self._fruitless + 1
         self._known = known

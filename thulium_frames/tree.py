@@ -102,6 +102,7 @@ class Tree:
         self._wanted: list[tuple[datetime, WindowRead]] = []
         self._asked: set[datetime] = set()
         self._runs: dict[datetime, Run] = {}  # by their ends
+        self._closed: set[datetime] = set()  # the starts of runs that may be taken
         self._held = 0
         self._want(WindowRead(root))
 
@@ -112,6 +113,7 @@ class Tree:
 
     def deliver(self, window: Window, rows: int) -> None:
         """Note that the run at the front, of so many rows, is taken."""
+        self._closed.discard(window.start)
         self._front = window.end
         self._held -= rows
 
@@ -120,14 +122,15 @@ class Tree:
         if not self._wanted:
             return None
         start, read = self._wanted[0]
-        if self._room() < 1 and any(asked < start for asked in self._asked):
+        if self._room() < 1 and (self._front in self._closed or any(asked < start for asked in self._asked)):
             return None
         heapq.heappop(self._wanted)
         self._asked.add(start)
-        return read, Span(read.crowd.offset if read.crowd else read.offset, self._reading.page_rows)
+        rows = self._reading.page_rows
+        return read, Span(read.crowd.offset, read.crowd.limit(rows)) if read.crowd else Span(read.offset, rows)
 
     def _room(self) -> int:
-        """How many pages more the look-ahead has room for. What is delivered next may always be asked for."""
+        """How many pages more the look-ahead has room for. What has to be delivered next is asked for without."""
         return ceil((self._reading.ahead_rows - self._held) / self._reading.page_rows) - len(self._asked)
 
     def receive(self, read: WindowRead, page: Page) -> Run | None:
@@ -164,7 +167,10 @@ class Tree:
 
     def _take(self, end: datetime, least: int) -> Run | None:
         run = self._runs.get(end)
-        return self._runs.pop(end) if run and len(run.calls) >= least else None
+        if run is None or len(run.calls) < least:
+            return None
+        self._closed.add(run.window.start)
+        return self._runs.pop(end)
 
     def _all_of(self, read: WindowRead, page: Page) -> Sequence[Call] | None:
         """All calls of a window, if this page completes them; else it is wanted on."""

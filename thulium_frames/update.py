@@ -90,7 +90,8 @@ class Run:
         days = [day for day in there if first <= day <= last]
         self.update.days_skipped = [] if self._refresh else [day for day in days if self._may_stay(day)]
         wanted = sorted(set(each_day(first, last)) - set(self.update.days_skipped))
-        for stretch in _stretches(wanted):
+        settled = (self._now - self._settling).astimezone(ZoneInfo(self._zone)).date()
+        for stretch in _stretches(wanted, settled):
             self._read_stretch(stretch[0], stretch[-1])
 
     def _clear_leftovers(self) -> None:
@@ -178,7 +179,7 @@ def _cut_at_midnights(batch: pa.RecordBatch) -> Iterator[tuple[date, pa.RecordBa
         start += rows
 
 
-def _stretches(days: Iterable[date]) -> Iterator[list[date]]:
-    """Runs of days without a gap."""
-    for _, run in groupby(enumerate(days), key=lambda numbered: numbered[1].toordinal() - numbered[0]):
+def _stretches(days: Iterable[date], settled: date) -> Iterator[list[date]]:
+    """Runs of days without a gap; days that still change are read apart, so as not to disturb the proof of others."""
+    for _, run in groupby(enumerate(days), key=lambda told: (told[1].toordinal() - told[0], told[1] < settled)):
         yield [day for _, day in run]

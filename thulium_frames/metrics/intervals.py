@@ -38,8 +38,9 @@ def by_interval(
     interval is null.
 
     `interval_seconds` is how long the interval really took in `time_zone`, which is that of `date`. In October the
-    hour that comes twice is one row of both, twice as long; in March the hour that is skipped has no row. So no call is
-    lost or counted twice, and a load per hour is to be divided by `interval_seconds`.
+    hour that comes twice is one row of both, twice as long; in March the hour that is skipped has no row, unless a call
+    is dated in it, and then no length. So no call is lost or counted twice, and a load per hour is to be divided by
+    `interval_seconds`.
     """
     if every not in get_args(Every):
         raise ValueError(f"every={every!r} is no interval: give one of {', '.join(get_args(Every))}")
@@ -52,7 +53,7 @@ def by_interval(
     if by:
         grid = grid.join(placed.select(by).unique(), how="cross")
     names = [expression.meta.output_name() for expression in expressions]
-    counts = cs.integer() - cs.by_name(keys)
+    counts = cs.integer() - cs.by_name(*keys, "interval_seconds")
     return like(
         frame,
         grid.join(table, on=keys, how="full", coalesce=True, nulls_equal=True)

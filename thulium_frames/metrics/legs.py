@@ -57,7 +57,7 @@ def calls(frame: Frame) -> Frame:
     legs = (
         frame.lazy()
         .select(_LEG)
-        .sort(_LEG)
+        .sort(_LEG, nulls_last=[name == "transferred_to" for name in _LEG])
         .with_row_index("_row")
         .with_columns(
             pl.when(pl.col("connection_id").is_null()).then("_row").alias("_alone"),
