@@ -16,7 +16,7 @@ import pyarrow as pa
 from polars.io.plugins import register_io_source
 
 from thulium_frames.client import Client
-from thulium_frames.decode import Page, read_page, to_batch
+from thulium_frames.decode import KEYS, Page, read_page, to_batch
 from thulium_frames.errors import FilterError, SettingsError
 from thulium_frames.fetch import Piece, read_pieces
 from thulium_frames.filters import Bound, Filters
@@ -215,8 +215,8 @@ class Connections:
 
         What a filter says of `date`, of the columns the API can be asked for (src, dst, connection_id, user_login,
         queue_id, topic_id, customer_id), and of one tag narrows the requests; all of it is applied to the rows once
-        more. A few numbers, ids or logins become a request for each where that costs less. Columns that are not asked
-        for are not built, and a row limit stops the reading early.
+        more. A few values of a column become a request for each where that costs less. Columns that are not asked for
+        are not built, and a row limit stops the reading early.
         """
         return register_io_source(
             self._frames,
@@ -280,12 +280,9 @@ class Connections:
             yield from calls._read(self._window, columns)
         elif window := narrowing.window(self.filters):
             whole, each = queries(self.filters, narrowing)
-            one, many = replace(self, filters=whole), [(replace(self, filters=some), is_it) for some, is_it in each]
-            if many and _is_cheaper([query for query, _ in many], one, window):
-                frames = [frame.filter(is_it) for query, is_it in many for frame in query._read(window, columns)]
-                yield from [pl.concat(frames).sort([name for name in ROW_ORDER if name in frames[0]])] if frames else []
-            else:
-                yield from one._read(window, columns)
+            many = [(replace(self, filters=filters), is_it) for filters, is_it in each]
+            frame = _of_each_value(many, replace(self, filters=whole), window, columns)
+            yield from replace(self, filters=whole)._read(window, columns) if frame is None else [frame]
 
     def _read(self, window: Window, columns: Collection[str]) -> Iterator[pl.DataFrame]:
         with closing(self.pieces(window, columns=columns)) as pieces:
@@ -296,14 +293,25 @@ class Connections:
         return self.thulium.client.get(query, read_page, threading.Event()).count
 
 
-def _is_cheaper(many: Sequence[Connections], one: Connections, window: Window) -> bool:
-    """Whether several queries take fewer requests than the one that holds all of their calls."""
+def _of_each_value(
+    many: Sequence[tuple[Connections, pl.Expr]], one: Connections, window: Window, columns: Collection[str]
+) -> pl.DataFrame | None:
+    """The calls of several queries, if these take fewer requests than the one that holds all of them; else None.
+
+    None, too, when their counts changed meanwhile: a call may have moved from one value to another, and be in neither.
+    """
     page = one.thulium.reading.page_rows
-    pages = ceil(one._count(window.start, window.end) / page)
+    pages = ceil(one._count(window.start, window.end) / page) if many else 0
     if pages <= 2 * len(many):
-        return False
-    counts = [query._count(window.start, window.end) for query in many]
-    return sum(counts) <= _HELD_ROWS and sum(1 + ceil(count / page) for count in counts) < pages
+        return None
+    counts = [query._count(window.start, window.end) for query, _ in many]
+    if sum(counts) > _HELD_ROWS or sum(2 + ceil(count / page) for count in counts) >= pages:
+        return None
+    empty = _to_polars(SCHEMA.empty_table().select([name for name in SCHEMA.names if name in {*columns, *KEYS}]))
+    frames = [frame.filter(is_it) for query, is_it in many for frame in query._read(window, columns)]
+    if counts != [query._count(window.start, window.end) for query, _ in many]:
+        return None
+    return pl.concat([empty, *frames]).sort([name for name in ROW_ORDER if name in empty.columns])
 
 
 def _first(rows: int, pieces: Generator[Piece]) -> Generator[Piece]:

@@ -78,8 +78,6 @@ def queries(filters: Filters, narrowing: Narrowing) -> tuple[Filters, list[tuple
     """The filters for one query, and those for one per value of a column instead, when there are few values.
 
     With each of these comes the predicate that its calls have to pass, since the API may match more than a filter says.
-    Queue, topic and customer are not asked for value by value: a call that moved from one to the other in between would
-    be in none.
     """
     several: list[tuple[str, list[_Value]]] = []
     for name, values in sorted(narrowing.values.items()):
@@ -91,7 +89,7 @@ def queries(filters: Filters, narrowing: Narrowing) -> tuple[Filters, list[tuple
         filters = _narrowed(filters, "tags", [narrowing.tag]) or filters
     for name, choices in several:
         each = [(_narrowed(filters, name, value), pl.col(name) == value) for value in choices[: _MOST_QUERIES + 1]]
-        if name in _TEXTS and len(each) <= _MOST_QUERIES and all(query for query, _ in each):
+        if len(each) <= _MOST_QUERIES and all(query for query, _ in each):
             return filters, [(query, is_it) for query, is_it in each if query]
     return filters, []
 
