@@ -592,8 +592,12 @@ def test_no_message_and_no_log_tells_a_filter_or_the_password(caplog: pytest.Log
 def test_the_library_below_logs_no_filter_either(caplog: pytest.LogCaptureFixture) -> None:
     """Who turns on logging in a notebook must not find phone numbers there."""
     caplog.set_level(logging.INFO)
-    with asking([PAGE]) as (client, _):
+    login = f"/login?next=%2Fapi%2Fconnections%3Fsrc%3D{PHONE}"
+    with asking([redirect(login), PAGE, redirect("/api/connections/"), PAGE]) as (client, script):
         ask(client, PRIVATE)
+        ask(client, PRIVATE)
+    assert any("/login" in seen.target and PHONE in seen.target for seen in script.seen)
+    assert "/login" in caplog.text
     assert PHONE not in caplog.text
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -20,6 +20,7 @@ import pytest
 
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Lake, Thulium, scan_lake
+from thulium_frames.connections import Connections
 from thulium_frames.dayfile import damage_of, read_facts, write_day
 from thulium_frames.decode import read_page, to_batch
 from thulium_frames.errors import (
@@ -30,9 +31,11 @@ from thulium_frames.errors import (
     LakeLockedError,
     LakeMismatchError,
 )
+from thulium_frames.fetch import Piece
 from thulium_frames.schema import ROW_ORDER
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.tree import Reading
+from thulium_frames.windows import Window
 
 ALL_DAYS = [FIRST + timedelta(days=number) for number in range(7)]
 
@@ -184,6 +187,33 @@ def test_without_a_first_day_a_lake_goes_on_from_its_own(lake: Lake, connect: Co
         update = thulium.connections().write_parquet(lake.path)
     assert update.days_written[-2:] == [date(2024, 10, 30), date(2024, 10, 31)]
     assert min(update.days_written) >= FIRST
+
+
+@pytest.mark.parametrize("first", [FIRST, None])
+def test_days_that_still_change_are_read_apart(
+    thulium: Thulium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: date | None
+) -> None:
+    """A call that comes in while they are read is counted in no answer that the others are proven by."""
+    asked: list[Window] = []
+    pieces = Connections.pieces
+
+    def watched(calls: Connections, window: Window, on_count: Callable[[int], object]) -> Generator[Piece]:
+        asked.append(window)
+        return pieces(calls, window, on_count)
+
+    monkeypatch.setattr(Connections, "pieces", watched)
+    with at(datetime(2024, 10, 29, 20, tzinfo=UTC)):
+        update = thulium.connections(date_from=first).write_parquet(tmp_path)
+    assert update.days_written == ALL_DAYS
+    settled = datetime(2024, 10, 27)
+    assert [(window.end <= settled, window.start >= settled) for window in asked] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("hours", [12, 36])
+def test_a_lake_that_begins_with_days_that_still_change_has_them(thulium: Thulium, tmp_path: Path, hours: int) -> None:
+    with at(datetime(2024, 10, 23, 0, tzinfo=UTC) + timedelta(hours=hours)):
+        update = thulium.connections().write_parquet(tmp_path)
+    assert update.days_written == ALL_DAYS[: 1 + hours // 24]
 
 
 def test_days_to_come_are_not_written(thulium: Thulium, tmp_path: Path) -> None:

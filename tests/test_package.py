@@ -30,7 +30,8 @@ IMPORTS: dict[str, set[str]] = {
     "settings": {"errors"},
     "rescue": {"call", "schema"},
     "decode": {"call", "errors", "rescue", "schema"},
-    "client": {"errors", "pacing", "settings"},
+    "patience": {"errors", "pacing"},
+    "client": {"errors", "pacing", "patience", "settings"},
     "sorting": {"call", "decode", "errors", "windows"},
     "crowd": {"call", "decode", "errors", "windows"},
     "tree": {"call", "crowd", "decode", "errors", "filters", "sorting", "windows"},
@@ -56,7 +57,7 @@ FREE = {"cli", "__main__", "__init__"}
 #: Libraries that one part alone knows.
 OWNERS = {
     "httpx": {"client"},
-    "tenacity": {"client"},
+    "tenacity": {"patience"},
     "filelock": {"manifest"},
     "starlette": {"simulator"},
     "uvicorn": {"simulator"},

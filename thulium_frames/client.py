@@ -14,8 +14,6 @@ from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
-import tenacity
-from tenacity.stop import stop_base
 
 from thulium_frames.errors import (
     ApiError,
@@ -27,6 +25,7 @@ from thulium_frames.errors import (
     UnreadableAnswerError,
 )
 from thulium_frames.pacing import Pace, RetryPolicy
+from thulium_frames.patience import Patience, TryAgainError
 from thulium_frames.settings import Settings
 
 T = TypeVar("T")
@@ -71,16 +70,6 @@ class StoppedError(Exception):
     """The reader has left, so this answer has no use; it reaches no caller."""
 
 
-class _TryAgainError(Exception):
-    """One try failed in a way that may pass. `told` to slow down, it costs no try; `pause` is how long, when said."""
-
-    def __init__(self, error: ThuliumFramesError, *, told: bool = False, pause: float = 0.0) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.told = told
-        self.pause = pause
-
-
 class Client:
     """The API of one system, for several threads at once."""
 
@@ -107,18 +96,10 @@ class Client:
 
         Raises ApiError, or the ContractError of `read`; StoppedError once `stop` is set.
         """
-        patience = _Patience(self._retries, self)
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_TryAgainError),
-            stop=patience,
-            wait=patience.wait,
-            sleep=tenacity.sleep_using_event(stop),
-            reraise=True,
-        )
+        patience = Patience(self._retries, lambda: self.has_answered)
         try:
-            answer: T = retrying(self._try, parameters, read, stop)
-            return answer
-        except _TryAgainError as failure:
+            return patience.call(lambda: self._try(parameters, read, stop), stop)
+        except TryAgainError as failure:
             error = failure.error
             error.args = (f"{error}\n{self._where(parameters)}, {patience}. {_CONTINUE}",)
             raise error from failure.__cause__
@@ -158,10 +139,10 @@ class Client:
             return read(response.content)
         except (UnreadableAnswerError, ForeignAnswerError) as error:
             if message := self._messages(response):
-                raise _TryAgainError(
+                raise TryAgainError(
                     self._error(ApiError, f"the system answered an error: {message}", response)
                 ) from error
-            raise _TryAgainError(error) from error
+            raise TryAgainError(error) from error
 
     def _send(self, parameters: Parameters) -> httpx.Response:
         with self._lock:
@@ -204,14 +185,14 @@ class Client:
                 if not request.url.query:
                     request.url = request.url.copy_with(query=asked.query)
         except httpx.TimeoutException as error:
-            raise _TryAgainError(ApiError(f"no answer in time ({type(error).__name__})")) from error
+            raise TryAgainError(ApiError(f"no answer in time ({type(error).__name__})")) from error
         except httpx.DecodingError as error:
-            raise _TryAgainError(UnreadableAnswerError("the answer's compression is damaged")) from error
+            raise TryAgainError(UnreadableAnswerError("the answer's compression is damaged")) from error
         except _CANNOT_BE_SENT as error:
             raise RequestRejectedError(f"the request cannot be sent: {error}") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             _refuse_certificate(error)
-            raise _TryAgainError(ApiError(f"the connection failed: {error or type(error).__name__}")) from error
+            raise TryAgainError(ApiError(f"the connection failed: {error or type(error).__name__}")) from error
         raise RequestRejectedError("the system redirects in a circle: check --url")
 
     def _refuse(self, response: httpx.Response, began: float) -> NoReturn:
@@ -224,7 +205,7 @@ class Client:
         pause = _retry_after(response)
         if status in _SLOW_DOWN or pause is not None:
             self._pace.slow_down(began, min(self._retries.first_wait if pause is None else pause, self._retries.budget))
-        raise _TryAgainError(error, told=status == 429 or pause is not None, pause=pause or 0.0)
+        raise TryAgainError(error, told=status == 429 or pause is not None, pause=pause or 0.0)
 
     def _error(self, kind: type[ApiError], what: str, response: httpx.Response, advice: str = "") -> ApiError:
         request_id = self._redacted(_envelope(response).get("request_id") or response.headers.get("X-Request-Id") or "")
@@ -248,39 +229,6 @@ class Client:
         return f"GET {self._settings.url}{_PATH} {shown}"
 
 
-class _Patience(stop_base):
-    """How long one request is tried. Being told to slow down costs no try, only time."""
-
-    def __init__(self, policy: RetryPolicy, client: Client) -> None:
-        self._policy = policy
-        self._client = client
-        self._failures = 0
-        self._seconds = 0.0
-
-    def __str__(self) -> str:
-        return f"given up after {self._failures} failed tries and {self._seconds:.0f} s"
-
-    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
-        failure = _failure(retry_state)
-        self._failures += not failure.told
-        self._seconds = retry_state.seconds_since_start or 0.0
-        tries = self._policy.tries if self._client.has_answered else self._policy.first_tries
-        return self._failures >= tries or self._seconds + failure.pause > self._policy.budget
-
-    def wait(self, state: tenacity.RetryCallState) -> float:
-        """Seconds before the next try; a pause that the system asked for is kept by the pace, for everybody."""
-        failure = _failure(state)
-        seconds = 0.0 if failure.pause else self._policy.wait(state.attempt_number)
-        _log.info("try %d failed, next in %.1f s: %s", state.attempt_number, failure.pause or seconds, failure)
-        return seconds
-
-
-def _failure(state: tenacity.RetryCallState) -> _TryAgainError:
-    failure = state.outcome.exception() if state.outcome else None
-    assert isinstance(failure, _TryAgainError)  # noqa: S101  # nothing else is tried again
-    return failure
-
-
 _KINDS: dict[int, tuple[type[ApiError], str]] = {
     401: (AuthenticationError, f"Check --user and the password; Thulium wants an API user ({_API_USERS})"),
     403: (AuthenticationError, f"Allow this API user the method GET connections ({_API_USERS})"),
@@ -302,7 +250,7 @@ def _refuse_stranger(asked: httpx.URL, target: httpx.URL) -> None:
 def _refuse_other_page(asked: httpx.URL, answered: httpx.URL, response: httpx.Response) -> None:
     """A redirect that drops the question leads to an answer to another one, or to a login page."""
     if response.is_success and answered.query != asked.query:
-        raise _TryAgainError(
+        raise TryAgainError(
             UnreadableAnswerError(
                 f"the system redirects to another page, {answered.path}: a login page may stand in between"
             )

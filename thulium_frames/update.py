@@ -84,13 +84,15 @@ class Run:
         there = days_in(self._lake)
         first = first or min(there, default=None)
         last = min(last or date.max, self._now.astimezone(ZoneInfo(self._zone)).date())
+        settled = (self._now - self._settling).astimezone(ZoneInfo(self._zone)).date()
         if first is None:
-            self._read_stretch(None, last)
+            self._read_stretch(None, min(last, settled - DAY))
+            if settled <= last:
+                self._read_stretch(settled if self.update.days_written else None, last)
             return
         days = [day for day in there if first <= day <= last]
         self.update.days_skipped = [] if self._refresh else [day for day in days if self._may_stay(day)]
         wanted = sorted(set(each_day(first, last)) - set(self.update.days_skipped))
-        settled = (self._now - self._settling).astimezone(ZoneInfo(self._zone)).date()
         for stretch in _stretches(wanted, settled):
             self._read_stretch(stretch[0], stretch[-1])
 

@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Final
 
 import httpx
 import msgspec
+import tenacity
 
 ROOT: Final = Path(__file__).parents[2]
 _LAUNCHER: Final = [sys.executable, "-S", "-E", str(Path(__file__).with_name("launcher.py"))]
@@ -83,12 +83,13 @@ def serving(folder: Path, rows: int, *options: str) -> Iterator[System]:
 
 
 def _await(system: System, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            system.requests()
-        except httpx.TransportError:
-            time.sleep(0.02)
-        else:
-            return
-    raise RuntimeError("the server did not start: install the extra `bench`")
+    """Ask until the server answers or has ended."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, httpx.TransportError)),
+        stop=lambda state: process.poll() is not None or (state.seconds_since_start or 0) > _START_SECONDS,
+        wait=tenacity.wait_fixed(0.02),
+    )
+    try:
+        retrying(system.requests)
+    except tenacity.RetryError as error:
+        raise RuntimeError("the server did not start: install the extra `bench`") from error

@@ -84,25 +84,26 @@ def _placed(table: pl.LazyFrame, every: Every) -> pl.LazyFrame:
 
 
 def _outcomes(table: pl.DataFrame, every: Every) -> alt.Chart:
+    chart = alt.Chart(data(by_outcome(table, [*_KEYS, "level"])))
+    told = [alt.Tooltip("outcome:N", title="calls that were"), number_of("calls", "calls")]
+    level = alt.Tooltip("level:N", title="service level")
+    return _stacked(chart, every, "calls", coloured("outcome", OUTCOME_COLOURS), [*told, level])
+
+
+def _stacked(
+    chart: alt.Chart, every: Every, counted: str, colour: alt.Color, told: list[alt.Tooltip], of: str = ""
+) -> alt.Chart:
+    """Bars as wide as their interval, in the order of `place`; `told` is shown where one is pointed at."""
     interval = _IN_WORDS[every]
-    chart: alt.Chart = (
-        alt.Chart(data(by_outcome(table, [*_KEYS, "level"])))
-        .mark_bar(orient="vertical", binSpacing=1)
-        .encode(
-            wall_clock("start", f"{interval} (wall clock)", of_days=every in _LONG),
-            alt.X2("end:T"),
-            alt.Y("calls:Q", title=f"calls by {interval}", axis=alt.Axis(tickMinStep=1), stack="zero"),
-            coloured("outcome", OUTCOME_COLOURS),
-            order="place:Q",
-            tooltip=[
-                alt.Tooltip("clock:N", title=interval),
-                alt.Tooltip("outcome:N", title="calls that were"),
-                number_of("calls", "calls"),
-                alt.Tooltip("level:N", title="service level"),
-            ],
-        )
+    bars: alt.Chart = chart.mark_bar(orient="vertical", binSpacing=1).encode(
+        wall_clock("start", f"{interval}{of} (wall clock)", of_days=every in _LONG),
+        alt.X2("end:T"),
+        alt.Y(f"{counted}:Q", title=f"{counted} by {interval}", axis=alt.Axis(tickMinStep=1), stack="zero"),
+        colour,
+        order="place:Q",
+        tooltip=[alt.Tooltip("clock:N", title=interval), *told],
     )
-    return chart
+    return bars
 
 
 def _service_level(table: pl.DataFrame, every: Every, title: str) -> alt.LayerChart:
@@ -126,29 +127,14 @@ def missed_backlog(
     Counted are the rows of `metrics.missed_calls`. What happened after the end of the frame is not known, so its last
     days look worse than they are.
     """
-    chart: alt.Chart = (
-        alt.Chart(
-            data(_backlog(frame.lazy(), every, within)),
-            title=headed(f"Missed callers, by {_IN_WORDS[every]}"),
-            width=620,
-            height=240,
-        )
-        .mark_bar(orient="vertical", binSpacing=1)
-        .encode(
-            wall_clock("start", f"{_IN_WORDS[every]} of the first try (wall clock)", of_days=every in _LONG),
-            alt.X2("end:T"),
-            alt.Y("callers:Q", title=f"callers by {_IN_WORDS[every]}", axis=alt.Axis(tickMinStep=1), stack="zero"),
-            coloured("state", _STATE_COLOURS),
-            order="place:Q",
-            tooltip=[
-                alt.Tooltip("clock:N", title=_IN_WORDS[every]),
-                alt.Tooltip("state:N", title="callers"),
-                number_of("callers", "how many"),
-                number_of("censored", "still within the time to call back"),
-            ],
-        )
-    )
-    return chart
+    table = data(_backlog(frame.lazy(), every, within))
+    chart = alt.Chart(table, title=headed(f"Missed callers, by {_IN_WORDS[every]}"), width=620, height=240)
+    told = [
+        alt.Tooltip("state:N", title="callers"),
+        number_of("callers", "how many"),
+        number_of("censored", "still within the time to call back"),
+    ]
+    return _stacked(chart, every, "callers", coloured("state", _STATE_COLOURS), told, of=" of the first try")
 
 
 def _backlog(frame: pl.LazyFrame, every: Every, within: str | timedelta) -> pl.DataFrame:
