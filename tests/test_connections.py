@@ -14,8 +14,8 @@ import pytest
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Thulium
 from thulium_frames.call import Call
-from thulium_frames.decode import Page
-from thulium_frames.errors import FilterError, SettingsError
+from thulium_frames.decode import Page, to_batch
+from thulium_frames.errors import ApiError, FilterError, SettingsError
 from thulium_frames.fetch import read_pieces
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.tree import Reading, Span
@@ -175,3 +175,57 @@ def test_an_interrupt_that_comes_out_in_a_worker_ends_the_reading() -> None:
     pieces = read_pieces(day, ask, to_batch, reading=Reading(page_rows=10), workers=4, on_count=id)
     with pytest.raises(KeyboardInterrupt):
         next(pieces)
+
+
+DAWN = datetime(2024, 7, 1)
+WHOLE_DAY = Window(DAWN, DAWN + timedelta(minutes=600))
+
+
+def by_the_minute(window: Window, _span: Span, _stop: threading.Event) -> Page:
+    """A call a minute, ten on a page."""
+    minutes = [moment for n in range(600) if window.start <= (moment := DAWN + n * MINUTE) < window.end]
+    return Page(len(minutes), [Call(date=f"{moment:%Y-%m-%d %H:%M}") for moment in minutes[:10]])
+
+
+def to_warsaw(calls: Sequence[Call]) -> pa.RecordBatch:
+    return to_batch(calls, "Europe/Warsaw")
+
+
+def test_what_was_proven_before_an_error_is_delivered_before_it() -> None:
+    asked: list[Window] = []
+
+    def ask(window: Window, span: Span, stop: threading.Event) -> Page:
+        asked.append(window)
+        if len(asked) == 20:
+            raise ApiError("the system is gone")
+        return by_the_minute(window, span, stop)
+
+    pieces = read_pieces(WHOLE_DAY, ask, to_warsaw, reading=Reading(page_rows=10), workers=1, on_count=id)
+    piece = next(pieces)
+    assert (piece.window.start, piece.batch.num_rows) == (DAWN, 18 * 9)
+    with pytest.raises(ApiError, match="the system is gone"):
+        next(pieces)
+
+
+def test_who_leaves_waits_for_columns_that_are_being_made() -> None:
+    """The program may end then, and would abort with a thread in a native library."""
+    stops: list[threading.Event] = []
+    is_making, made = threading.Event(), []
+
+    def ask(window: Window, span: Span, stop: threading.Event) -> Page:
+        stops.append(stop)
+        return by_the_minute(window, span, stop)
+
+    def to_columns(calls: Sequence[Call]) -> pa.RecordBatch:
+        if calls[0].date != f"{DAWN:%Y-%m-%d %H:%M}":
+            is_making.set()
+            stops[0].wait(60)
+            made.append(sum(range(3_000_000)))  # takes a while
+        return to_warsaw(calls)
+
+    reading = Reading(page_rows=10, batch_rows=50)
+    pieces = read_pieces(WHOLE_DAY, ask, to_columns, reading=reading, workers=1, on_count=id)
+    next(pieces)
+    assert is_making.wait(60)
+    pieces.close()
+    assert len(made) == 1

@@ -35,6 +35,7 @@ from thulium_frames.fetch import Piece
 from thulium_frames.schema import ROW_ORDER
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.tree import Reading
+from thulium_frames.update import Update
 from thulium_frames.windows import Window
 
 ALL_DAYS = [FIRST + timedelta(days=number) for number in range(7)]
@@ -107,6 +108,10 @@ def test_files_are_what_the_design_says(lake: Lake) -> None:
         assert column.compression == "ZSTD"
         assert column.has_column_index
         assert column.has_offset_index
+        group = file.metadata.row_group(0)
+        columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
+        assert "RLE_DICTIONARY" in columns["disposition"].encodings
+        assert "RLE_DICTIONARY" not in columns["filename"].encodings
         assert [sorting.column_index for sorting in file.metadata.row_group(0).sorting_columns] == [0, 15]
         rows = file.metadata.num_rows
     facts = read_facts(file_of(lake, FIRST))
@@ -430,6 +435,24 @@ def test_progress_is_told(thulium: Thulium, tmp_path: Path) -> None:
     received, expected, rows = heard[-1]
     assert received == expected == rows > 0
     assert heard == sorted(heard)
+
+
+def test_a_day_without_calls_takes_next_to_nothing(tmp_path: Path) -> None:
+    assert write_day(tmp_path / f"call_date={FIRST}", FIRST, [], datetime.now(UTC)).bytes < 1_500
+
+
+def test_a_day_that_is_noted_when_an_interrupt_comes_is_noted_once(thulium: Thulium, tmp_path: Path) -> None:
+    noted: list[Update] = []
+
+    def interrupted(update: Update) -> None:
+        noted.append(update)
+        if update.days_written:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Lake(tmp_path).update(thulium.connections(date_from=FIRST, date_to=LAST), on_progress=interrupted)
+    assert noted[-1].days_written == [FIRST]
+    assert noted[-1].rows == read_facts(file_of(Lake(tmp_path), FIRST)).rows
 
 
 def test_a_call_takes_a_tenth_of_its_json(tmp_path: Path) -> None:

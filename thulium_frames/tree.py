@@ -175,7 +175,7 @@ class Tree:
     def _all_of(self, read: WindowRead, page: Page) -> Sequence[Call] | None:
         """All calls of a window, if this page completes them; else it is wanted on."""
         if read.crowd is None:
-            if read.offset == 0 and len(page.calls) == page.count:
+            if len(page.calls) == page.count:
                 return page.calls
             if self._narrow(read, page):
                 return None
