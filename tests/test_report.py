@@ -119,6 +119,13 @@ def test_page_and_terminal_tell_the_figures(lake: Path, made: tuple[Path, str], 
         assert f"{row['transfer_rate_numerator']:,} of {row['transfer_rate_denominator']:,}" in told
 
 
+def test_repeat_calls_are_of_those_of_which_it_is_known() -> None:
+    """Of four calls the last is too young for the week to be over; of the others one was repeated within it."""
+    days = ["2024-10-01", "2024-10-03", "2024-10-15", "2024-10-30"]
+    repeats = figures_of(frame(*(leg(f"{day} 10:00:00") for day in days))).repeats
+    assert (plain(repeats.value), repeats.of.partition(";")[0]) == ("33.3 %", "1 of 3 inbound calls")
+
+
 def test_the_backlog_is_there_in_counts(lake: Path, made: tuple[Path, str], html: str) -> None:
     missed = metrics.missed_calls(scan_lake(lake)).collect()
     for state, callers in missed["state"].value_counts().iter_rows():
