@@ -3,7 +3,6 @@
 import gc
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 import duckdb
@@ -13,7 +12,7 @@ import pytest
 
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Thulium
-from thulium_frames.call import Call
+from thulium_frames.call import Call, Record, calls_of
 from thulium_frames.decode import Page, to_batch
 from thulium_frames.errors import ApiError, FilterError, SettingsError
 from thulium_frames.fetch import read_pieces
@@ -154,37 +153,14 @@ def test_wrong_use_is_told_before_any_request(url: str) -> None:
         _ = Thulium(url, "demo", "demo").connections().head(3).days
 
 
-def test_an_interrupt_that_comes_out_in_a_worker_ends_the_reading() -> None:
-    """Polars raises it in whichever thread it is at work; several runs are open then."""
-    noon = datetime(2024, 7, 1, 12)
-    in_step = threading.Barrier(4)  # so that all four workers have begun a run when the first is at its end
-
-    def ask(window: Window, span: Span, stop: threading.Event) -> Page:  # noqa: ARG001  # nothing takes time
-        if window != day:
-            with suppress(threading.BrokenBarrierError):
-                in_step.wait(10)
-        minutes = [moment for n in range(600) if window.start <= (moment := noon + n * MINUTE) < window.end]
-        calls = [Call(date=f"{moment:%Y-%m-%d %H:%M}") for moment in minutes[:10]]
-        return Page(len(minutes), calls)
-
-    def to_batch(calls: Sequence[Call]) -> pa.RecordBatch:  # noqa: ARG001  # whatever they are
-        in_step.abort()
-        raise KeyboardInterrupt
-
-    day = Window(noon, noon + timedelta(minutes=600))
-    pieces = read_pieces(day, ask, to_batch, reading=Reading(page_rows=10), workers=4, on_count=id)
-    with pytest.raises(KeyboardInterrupt):
-        next(pieces)
-
-
 DAWN = datetime(2024, 7, 1)
 WHOLE_DAY = Window(DAWN, DAWN + timedelta(minutes=600))
 
 
-def by_the_minute(window: Window, _span: Span, _stop: threading.Event) -> Page:
+def by_the_minute(window: Window, span: Span, stop: threading.Event) -> Page:  # noqa: ARG001  # nothing takes time
     """A call a minute, ten on a page."""
     minutes = [moment for n in range(600) if window.start <= (moment := DAWN + n * MINUTE) < window.end]
-    return Page(len(minutes), [Call(date=f"{moment:%Y-%m-%d %H:%M}") for moment in minutes[:10]])
+    return Page(len(minutes), calls_of([Record(f"{moment:%Y-%m-%d %H:%M}") for moment in minutes[:10]]))
 
 
 def to_warsaw(calls: Sequence[Call]) -> pa.RecordBatch:
@@ -207,25 +183,15 @@ def test_what_was_proven_before_an_error_is_delivered_before_it() -> None:
         next(pieces)
 
 
-def test_who_leaves_waits_for_columns_that_are_being_made() -> None:
-    """The program may end then, and would abort with a thread in a native library."""
-    stops: list[threading.Event] = []
-    is_making, made = threading.Event(), []
-
-    def ask(window: Window, span: Span, stop: threading.Event) -> Page:
-        stops.append(stop)
-        return by_the_minute(window, span, stop)
+def test_columns_are_built_in_the_thread_that_takes_them() -> None:
+    """The workers never enter a native library: a program that ends with a thread in one aborts."""
+    builders = set()
 
     def to_columns(calls: Sequence[Call]) -> pa.RecordBatch:
-        if calls[0].date != f"{DAWN:%Y-%m-%d %H:%M}":
-            is_making.set()
-            stops[0].wait(60)
-            made.append(sum(range(3_000_000)))  # takes a while
+        builders.add(threading.current_thread())
         return to_warsaw(calls)
 
     reading = Reading(page_rows=10, batch_rows=50)
-    pieces = read_pieces(WHOLE_DAY, ask, to_columns, reading=reading, workers=1, on_count=id)
-    next(pieces)
-    assert is_making.wait(60)
-    pieces.close()
-    assert len(made) == 1
+    pieces = list(read_pieces(WHOLE_DAY, by_the_minute, to_columns, reading=reading, workers=3, on_count=id))
+    assert sum(piece.batch.num_rows for piece in pieces) == 600
+    assert builders == {threading.current_thread()}

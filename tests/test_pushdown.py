@@ -1,6 +1,6 @@
 """What a filter of a scan narrows the requests to, and that it never narrows too much."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -241,13 +241,13 @@ def test_a_scan_in_which_nothing_can_match_asks_for_nothing(thulium: Thulium) ->
 
 def test_columns_that_are_not_asked_for_are_not_built(thulium: Thulium, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
-    build = decode._series
+    build = decode._column
 
-    def noting(name: str, of_calls: Sequence[Any]) -> pl.Series:
+    def noting(name: str) -> pl.Expr:
         built.append(name)
-        return build(name, of_calls)
+        return build(name)
 
-    monkeypatch.setattr(decode, "_series", noting)
+    monkeypatch.setattr(decode, "_column", noting)
     frame = thulium.connections(date_from=FIRST, date_to=FIRST).scan().filter(queue == 34).select("src").collect()
     assert frame.columns == ["src"]
     assert set(built) == {"date", "connection_id", "src", "queue_id"}

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thulium_frames.call import Call
+from thulium_frames.call import Call, Record, calls_of
 from thulium_frames.decode import Page
 from thulium_frames.errors import ContractError, UnprovenWindowError
 from thulium_frames.tree import Reading, Run, Span, Tree, WindowRead
@@ -36,7 +37,13 @@ class Row:
     @property
     def call(self) -> Call:
         written = f"{self.date:%Y-%m-%d %H:%M:%S}"
-        return Call(date=written, connection_id=self.connection_id, src=str(self.number), tags=[self.rating or "none"])
+        tags = [self.rating or "none"]
+        (call,) = calls_of([Record(written, str(self.number), connection_id=self.connection_id, tags=tags)])
+        return call
+
+
+def record(call: Call) -> Record:
+    return msgspec.json.decode(call.line, type=Record)
 
 
 Order = Callable[[list[Row]], list[Row]]
@@ -103,7 +110,7 @@ class Outcome:
 
     @property
     def numbers(self) -> list[str]:
-        return sorted(call.src or "" for calls in self.calls for call in calls)
+        return sorted(record(call).src or "" for calls in self.calls for call in calls)
 
 
 Choose = Callable[[int], int]
@@ -235,7 +242,7 @@ def test_each_window_holds_its_own_calls(rows: list[Row], reading: Reading, orde
     server = Server(rows, order)
     outcome = drive(server, ROOT, reading)
     for window, calls in zip(outcome.windows, outcome.calls, strict=True):
-        assert sorted(call.src or "" for call in calls) == told(server.within(window.start, window.end))
+        assert sorted(record(call).src or "" for call in calls) == told(server.within(window.start, window.end))
 
 
 @dataclass
@@ -277,7 +284,7 @@ def test_calls_that_change_meanwhile_never_make_a_set_that_was_not(
     server.before_answer = drift
     outcome = drive(server, ROOT, reading, workers=workers, choose=choose)
     for window, calls in zip(outcome.windows, outcome.calls, strict=True):
-        numbers = sorted(call.src or "" for call in calls)
+        numbers = sorted(record(call).src or "" for call in calls)
         assert any(
             numbers == told(row for row in rows if window.start <= row.date < window.end) for rows in server.snapshots
         )
@@ -298,7 +305,7 @@ def test_calls_that_come_and_go_meanwhile_hide_none_that_stayed(
     for window, calls in zip(outcome.windows, outcome.calls, strict=True):
         numbers = [told(row for row in rows if window.start <= row.date < window.end) for rows in server.snapshots]
         always = set(numbers[0]).intersection(*numbers)
-        assert always <= {call.src for call in calls}
+        assert always <= {record(call).src for call in calls}
 
 
 @pytest.mark.parametrize("order", [oldest_first, newest_first])
@@ -346,7 +353,7 @@ def test_calls_are_told_as_they_were_seen_last() -> None:
     row, other = crowd(2)
     rated = replace(row, rating="5 stars")
     outcome = drive_minute([(2, [seen]) for seen in (row, other, rated, other)])
-    assert [call.tags for call in outcome.calls[0]] == [["5 stars"], ["none"]]
+    assert [record(call).tags for call in outcome.calls[0]] == [["5 stars"], ["none"]]
 
 
 def test_a_call_that_went_between_two_reads_of_a_crowded_minute_is_not_told() -> None:
@@ -637,7 +644,7 @@ def test_a_server_that_lies_is_never_believed_and_never_asked_without_end(
     server = Server(rows, LIES[lie])
     outcome = drive(server, ROOT, replace(reading, fruitless_reads=5), workers=workers, choose=choose)
     for window, calls in zip(outcome.windows, outcome.calls, strict=True):
-        told_in_window = sorted(call.src or "" for call in calls)
+        told_in_window = sorted(record(call).src or "" for call in calls)
         assert told_in_window == told(server.within(window.start, window.end))
 
 

@@ -1,9 +1,10 @@
-"""One call record as it is held between the page and the columns."""
+"""One call record: as the page has it, and as it is held until the columns are built."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -13,13 +14,13 @@ Number = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | Literal[""] | None
 Nothing = Annotated[list[str], Meta(max_length=0)] | Literal[""] | None
 
 
-class Rating(Struct, forbid_unknown_fields=True, gc=False):
+class Rating(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     type: str | None = None
     rate: str | None = None
 
 
-class Call(Struct, forbid_unknown_fields=True, gc=False):
-    """One call record; the fields are the API's, in the order of the schema."""
+class Record(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """One call record as documented; the fields are the API's, in the order of the schema."""
 
     date: str | None = None
     src: str | None = None
@@ -46,17 +47,43 @@ class Call(Struct, forbid_unknown_fields=True, gc=False):
     disconnected_by: str | None = None
     transferred_to: str | None = None
 
-    rescued_data: ClassVar[str | None] = None
+
+class RescuedRecord(Record, omit_defaults=True):
+    """A record read by the tolerant path."""
+
+    rescued_data: str | None = None
 
 
-class RescuedCall(Call):
-    """A call read by the tolerant path."""
+class Call(Struct, frozen=True, gc=False):
+    """A call between its page and its columns: a record is a quarter of the size as text."""
 
-    rescued_data: str | None = None  # type: ignore[misc]  # a field here, a constant on the fast path
+    date: str | None
+    line: bytes
+    """The record as JSON of one line, every value of its documented type."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(RescuedRecord)
+
+
+def calls_of(records: Sequence[Record]) -> list[Call]:
+    """The records as they are held; a rating or tags that mean none are left out."""
+    for record in records:
+        if record.rating.__class__ is not Rating:
+            record.rating = None
+        if record.tags == "":
+            record.tags = None
+    lines = _encoder.encode_lines(records).split(b"\n")[:-1]
+    return [Call(record.date, line) for record, line in zip(records, lines, strict=True)]
+
+
+def lines_of(calls: Iterable[Call]) -> bytes:
+    """All the records, one a line."""
+    return b"\n".join([call.line for call in calls])
 
 
 Identity = tuple[object, ...]
-_facts: Callable[[Call], Identity] = attrgetter(
+_facts: Callable[[Record], Identity] = attrgetter(
     *("date", "connection_id", "src", "dst", "type", "disposition", "duration", "billsec"),
     *("user_login", "dst_user_login", "queue_id"),
 )
@@ -64,4 +91,5 @@ _facts: Callable[[Call], Identity] = attrgetter(
 
 def identity(call: Call) -> Identity:
     """The facts of a call that nobody edits afterwards, as ratings, tags and CRM links are: they tell rows apart."""
-    return tuple(None if fact == "" else fact for fact in _facts(call))  # the tolerant path reads "" as nothing
+    # the tolerant path reads "" as nothing
+    return tuple(None if fact == "" else fact for fact in _facts(_decoder.decode(call.line)))

@@ -85,26 +85,29 @@ def days_in(lake: Path, first: date | None = None, last: date | None = None) -> 
 def write_day(folder: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> DayFacts:
     """Put a day's file in place of the old one, once it is whole, read back and durable.
 
-    The batches come in row order and are taken one by one. When anything fails, the folder is as it was.
+    The batches come in row order and are taken one by one; the file, a tenth of their size, is made in memory. When
+    anything fails, the folder is as it was.
     """
-    is_new = not folder.is_dir()
+    content, rows = _content(day, batches, read_at)
+    is_new = make_folder(folder)
     try:
-        make_folder(folder)
         with replacing(folder / _FILE_NAME) as staged:
-            _write(staged, day, batches, read_at)
-            _seal(staged)
-            return read_facts(staged)
+            staged.write_bytes(content)
+            if staged.read_bytes() != content:
+                raise LakeDamagedError(f"{staged} does not hold what was written: check the disk")
     except BaseException:
         if is_new:
             with suppress(OSError):
                 folder.rmdir()
         raise
+    return DayFacts(day, rows, read_at, len(content))
 
 
-def _write(path: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> None:
-    rows = 0
+def _content(day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> tuple[bytes, int]:
+    """The bytes of a day's file, and how many rows it has."""
+    rows, file = 0, pa.BufferOutputStream()
     with pq.ParquetWriter(
-        path,
+        file,
         SCHEMA,
         compression="zstd",
         use_dictionary=_OF_FEW_VALUES,
@@ -118,17 +121,13 @@ def _write(path: Path, day: date, batches: Iterable[pa.RecordBatch], read_at: da
             rows += group.num_rows
         facts = {"day": day.isoformat(), "rows": rows, "read_at": read_at.isoformat(), "schema": SCHEMA_VERSION}
         writer.add_key_value_metadata({_FOOTER_KEY: json.dumps(facts), _SEAL_KEY: _OPEN_SEAL})
+    return _sealed(file.getvalue().to_pybytes()), rows
 
 
-def _seal(path: Path) -> None:
-    """Write the file's digest into its footer, over the zeros that stand there for it."""
-    content = path.read_bytes()
-    at = content.rfind(_OPEN_SEAL)
-    if at < 0:
-        raise LakeDamagedError(f"{path} does not hold what was written: check the disk")
-    with path.open("r+b") as file:
-        file.seek(at)
-        file.write(_digest(content))
+def _sealed(content: bytes) -> bytes:
+    """The file with its digest in its footer, over the zeros that stand there for it."""
+    before, _, after = content.rpartition(_OPEN_SEAL)
+    return before + _digest(content) + after
 
 
 def _digest(content: bytes) -> bytes:

@@ -25,12 +25,19 @@ def replacing(target: Path) -> Iterator[Path]:
         raise
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, so that its entry survives a power cut too."""
-    if not folder.is_dir():
+def make_folder(folder: Path) -> bool:
+    """Make a folder, and those above it, so that its entry survives a power cut too. False when it is there."""
+    try:
+        folder.mkdir()
+    except FileNotFoundError:
         make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        sync(folder.parent)
+        return make_folder(folder)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return False
+    sync(folder.parent)
+    return True
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -41,7 +48,7 @@ def remove_leftovers(folder: Path) -> None:
 
 def sync(path: Path) -> None:
     """fsync a file, or a directory where the operating system can."""
-    if path.is_dir() and os.name != "posix":
+    if os.name != "posix" and path.is_dir():
         return
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -49,54 +48,46 @@ def read_pieces(
     Nothing is asked before the first piece is. Leaving the iterator early stops the workers. `on_count` hears once how
     many calls the first answer tells. An error is raised once the windows proven before it are taken.
     """
-    crew = _Crew(Tree(root, reading, workers), ask, to_batch, on_count)
+    crew = _Crew(Tree(root, reading, workers), ask, on_count)
     try:
-        yield from crew.pieces(workers)
+        for run in crew.runs(workers):
+            yield Piece(run.window, _within(run.window, to_batch(run.calls)), len(run.calls))
     finally:
         crew.dismiss()
 
 
 class _Crew:
-    def __init__(
-        self,
-        tree: Tree,
-        ask: Ask,
-        to_batch: Callable[[Sequence[Call]], pa.RecordBatch],
-        on_count: Callable[[int], object],
-    ) -> None:
-        self.stop = threading.Event()
-        self._ask, self._to_batch, self._on_count = ask, to_batch, on_count
+    """The workers. They wait for the network and tell pages; columns are built where the pieces are taken."""
+
+    def __init__(self, tree: Tree, ask: Ask, on_count: Callable[[int], object]) -> None:
+        self._ask, self._on_count = ask, on_count
         self._tree = tree
-        self._built: dict[datetime, Piece | None] = {}  # by their starts; None: being built
+        self._stop = threading.Event()
+        self._proven: dict[datetime, Run] = {}  # by their starts
         self._error: BaseException | None = None
         self._counted = False
         self._changed = threading.Condition()
 
     def dismiss(self) -> None:
-        """Let the workers go. A request under way may still take its time; columns are not left half made.
-
-        The program may end next, and a thread must not be inside a native library then.
-        """
-        self.stop.set()
+        """Let the workers go. A request under way may still take its time."""
+        self._stop.set()
         with self._changed:
             self._changed.notify_all()
-            self._changed.wait_for(lambda: None not in self._built.values())
 
-    def pieces(self, workers: int) -> Iterator[Piece]:
+    def runs(self, workers: int) -> Iterator[Run]:
         for number in range(workers):
             threading.Thread(target=self._work, name=f"thulium-frames-{number}", daemon=True).start()
-        while (piece := self._next_piece()) is not None:
-            yield piece
+        while (run := self._next_run()) is not None:
+            yield run
 
-    def _next_piece(self) -> Piece | None:
+    def _next_run(self) -> Run | None:
         with self._changed:
             while (front := self._tree.front) is not None:
-                if (piece := self._built.get(front)) is not None:
-                    del self._built[front]
-                    self._tree.deliver(piece.window, piece.received)
+                if (run := self._proven.pop(front, None)) is not None:
+                    self._tree.deliver(run.window, len(run.calls))
                     self._changed.notify_all()
-                    return piece
-                if self._error is not None and front not in self._built:
+                    return run
+                if self._error is not None:
                     raise self._error
                 self._changed.wait()
         return None
@@ -110,48 +101,28 @@ class _Crew:
 
     def _next_task(self) -> tuple[WindowRead, Span] | None:
         with self._changed:
-            while not self.stop.is_set() and self._error is None and self._tree.front is not None:
+            while not self._stop.is_set() and self._error is None and self._tree.front is not None:
                 if (task := self._tree.next_request()) is not None:
                     return task
                 self._changed.wait()
         return None
 
     def _do(self, read: WindowRead, span: Span) -> None:
-        page = self._ask(read.window, span, self.stop)
+        page = self._ask(read.window, span, self._stop)
         with self._changed:
             if not self._counted:
                 self._counted = True
                 self._on_count(page.count)
-            run = self._tree.receive(read, page)
-            if run is not None:
-                self._built[run.window.start] = None
+            if (run := self._tree.receive(read, page)) is not None:
+                self._proven[run.window.start] = run
             self._changed.notify_all()
-        if run is not None:
-            self._build(run)
-
-    def _build(self, run: Run) -> None:
-        piece = None
-        try:
-            if not self.stop.is_set():
-                piece = Piece(run.window, _within(run.window, self._to_batch(run.calls)), len(run.calls))
-        finally:
-            with self._changed:
-                if piece is None:
-                    del self._built[run.window.start]
-                else:
-                    self._built[run.window.start] = piece
-                self._changed.notify_all()
 
     def _give_up(self, error: BaseException) -> None:
         """What was proven before is delivered first."""
         with self._changed:
-            runs = self._tree.close() if self._error is None else []
-            self._built.update(dict.fromkeys(run.window.start for run in runs))
+            self._proven.update((run.window.start, run) for run in self._tree.close())
             self._error = self._error or error
             self._changed.notify_all()
-        for run in runs:
-            with suppress(BaseException):  # one error is enough, an interrupt that Polars passes on here among them
-                self._build(run)
 
 
 def _within(window: Window, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import Raw
 
-from thulium_frames.call import INT64_MAX, INT64_MIN, Call, Rating, RescuedCall
+from thulium_frames.call import INT64_MAX, INT64_MIN, Rating, Record, RescuedRecord
 from thulium_frames.schema import SCHEMA
 
 _text = msgspec.json.Decoder(str)
@@ -28,9 +28,9 @@ _NUMBER_STARTS = "-0123456789"
 _EMPTY = ('""', "null")
 
 
-def rescued_call(row: dict[str, Raw]) -> RescuedCall:
+def rescued_record(row: dict[str, Raw]) -> RescuedRecord:
     """Read one record by its raw values."""
-    call = RescuedCall()
+    record = RescuedRecord()
     rescued: dict[str, Raw] = {}
     for name, raw in row.items():
         text = bytes(raw).decode()
@@ -39,12 +39,12 @@ def rescued_call(row: dict[str, Raw]) -> RescuedCall:
             fits = text in _EMPTY
         else:
             value, fits = reader(text)
-            setattr(call, name, value)
+            setattr(record, name, value)
         if not fits:
             rescued[name] = raw
     if rescued:
-        call.rescued_data = msgspec.json.encode(rescued).decode()
-    return call
+        record.rescued_data = msgspec.json.encode(rescued).decode()
+    return record
 
 
 def _read_text(text: str) -> tuple[str | None, bool]:
@@ -117,8 +117,8 @@ def _read_tags(text: str) -> tuple[list[str | None] | None, bool]:
 
 
 _READERS: dict[str, Callable[[str], tuple[Any, bool]]] = {
-    **{name: _read_text for name in Call.__struct_fields__ if SCHEMA.field(name).type == pa.string()},
-    **{name: _read_number for name in Call.__struct_fields__ if SCHEMA.field(name).type == pa.int64()},
+    **{name: _read_text for name in Record.__struct_fields__ if SCHEMA.field(name).type == pa.string()},
+    **{name: _read_number for name in Record.__struct_fields__ if SCHEMA.field(name).type == pa.int64()},
     "date": _read_date,
     "rating": _read_rating,
     "tags": _read_tags,

@@ -33,7 +33,7 @@ class Reading:
     """A window with more is split before it is read."""
     ahead_rows: int = 40_000
     """Held or under way before they are taken; this bounds the memory."""
-    batch_rows: int = 2_000
+    batch_rows: int = 5_000
     """A record batch has about so many, less where nothing is proven behind it yet."""
     fruitless_reads: int = 12
     """A crowded minute is given up after so many reads in a row that brought nothing new."""
