@@ -49,9 +49,14 @@ def read_pieces(
     many calls the first answer tells. An error is raised once the windows proven before it are taken.
     """
     crew = _Crew(Tree(root, reading, workers), ask, on_count)
+    built: dict[datetime, Piece] = {}  # by their starts
     try:
         for run in crew.runs(workers):
-            yield Piece(run.window, _within(run.window, to_batch(run.calls)), len(run.calls))
+            built[run.window.start] = Piece(run.window, _within(run.window, to_batch(run.calls)), len(run.calls))
+            while crew.front in built:
+                piece = built.pop(crew.front)
+                crew.deliver(piece)
+                yield piece
     finally:
         crew.dismiss()
 
@@ -68,6 +73,16 @@ class _Crew:
         self._counted = False
         self._changed = threading.Condition()
 
+    @property
+    def front(self) -> datetime | None:
+        """Where the piece begins that is to be delivered next."""
+        return self._tree.front
+
+    def deliver(self, piece: Piece) -> None:
+        with self._changed:
+            self._tree.deliver(piece.window, piece.received)
+            self._changed.notify_all()
+
     def dismiss(self) -> None:
         """Let the workers go. A request under way may still take its time."""
         self._stop.set()
@@ -75,6 +90,7 @@ class _Crew:
             self._changed.notify_all()
 
     def runs(self, workers: int) -> Iterator[Run]:
+        """Each run as soon as it is proven, first of all the one at the front."""
         for number in range(workers):
             threading.Thread(target=self._work, name=f"thulium-frames-{number}", daemon=True).start()
         while (run := self._next_run()) is not None:
@@ -83,12 +99,12 @@ class _Crew:
     def _next_run(self) -> Run | None:
         with self._changed:
             while (front := self._tree.front) is not None:
-                if (run := self._proven.pop(front, None)) is not None:
-                    self._tree.deliver(run.window, len(run.calls))
-                    self._changed.notify_all()
-                    return run
+                if front in self._proven:
+                    return self._proven.pop(front)
                 if self._error is not None:
                     raise self._error
+                if self._proven:
+                    return self._proven.pop(min(self._proven))
                 self._changed.wait()
         return None
 
@@ -108,13 +124,12 @@ class _Crew:
         return None
 
     def _do(self, read: WindowRead, span: Span) -> None:
-        page = self._ask(read.window, span, self._stop)
+        page = self._ask(read.asked, span, self._stop)
         with self._changed:
             if not self._counted:
                 self._counted = True
                 self._on_count(page.count)
-            if (run := self._tree.receive(read, page)) is not None:
-                self._proven[run.window.start] = run
+            self._proven.update((run.window.start, run) for run in self._tree.receive(read, page))
             self._changed.notify_all()
 
     def _give_up(self, error: BaseException) -> None:

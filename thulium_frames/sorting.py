@@ -1,5 +1,6 @@
 """What a page tells of a window that it does not hold all of, by the order of its dates. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,9 +26,10 @@ class Part:
 
     window: Window
     calls: Sequence[Call]
-    rest: Window
+    rest: Window | None
+    """What is left to read behind it."""
     left: int
-    """So many calls the rest of the window counts, if this part is complete."""
+    """So many calls the system counts from the end of `window`, if this part is complete."""
 
 
 def order_of(page: Page) -> Order:
@@ -40,20 +42,27 @@ def order_of(page: Page) -> Order:
     return Order.NEWEST_FIRST if minutes == sorted(minutes, reverse=True) else Order.OTHER
 
 
-def part_of(window: Window, page: Page, order: Order) -> Part | None:
-    """What a sorted page proves that holds the oldest calls of a window: all minutes but its latest.
+def part_of(window: Window, until: datetime, page: Page, order: Order) -> Part | None:
+    """What a sorted page proves of a window that was asked for up to `until`: it holds the oldest calls.
 
-    None when that leaves nothing of the window for the rest. Raises ContractError when the page holds calls that were
-    not asked for: then no rest of a window can be asked for.
+    That is all minutes but its latest, as far as the window goes; None when it is nothing. Raises ContractError when
+    the page holds calls that were not asked for: then no rest of a window can be asked for.
     """
     calls = page.calls if order is Order.OLDEST_FIRST else page.calls[::-1]
     minutes = _minutes(calls)
     earliest, latest = datetime.fromisoformat(minutes[0]), datetime.fromisoformat(minutes[-1])
-    refuse_others(window, earliest, latest, Window(floor(window.start, MINUTE), window.end + MINUTE))
-    if not window.start < latest < window.end:
+    refuse_others(Window(window.start, until), earliest, latest, Window(floor(window.start, MINUTE), until + MINUTE))
+    end = min(latest, window.end)
+    if not window.start < end < until:
         return None
-    told = minutes.index(minutes[-1])
-    return Part(Window(window.start, latest), calls[:told], Window(latest, window.end), page.count - told)
+    told = bisect_left(minutes, f"{end:%Y-%m-%d %H:%M}")
+    rest = Window(end, window.end) if end < window.end else None
+    return Part(Window(window.start, end), calls[:told], rest, page.count - told)
+
+
+def calls_before(moment: datetime, calls: Sequence[Call]) -> list[Call]:
+    """The calls before a whole minute; those without a date count among them."""
+    return [call for call, minute in zip(calls, _minutes(calls), strict=True) if minute < f"{moment:%Y-%m-%d %H:%M}"]
 
 
 def _minutes(calls: Sequence[Call]) -> list[str]:

@@ -4,8 +4,10 @@ A window whose answer fits one page is a snapshot, exact by construction. A page
 proves a part of it when its calls come in the order of their dates: every minute before its last one is complete, and
 the rest of the window is asked for as a window of its own, so nothing that comes or goes meanwhile can shift a call
 out of sight. That the system does sort by date is held against its own counts: page and rest must add up, or the part
-is asked for again as a window that fits a page. Pages in any other order are split until they fit. A minute with more
-calls than a page holds is read until each of its calls was seen before and after one and the same count of them.
+is asked for again as a window that fits a page. A worker who would be idle takes the later half of what another reads;
+both are asked for up to the same end, so their counts can still be compared. Pages in any other order are split until
+they fit. A minute with more calls than a page holds is read until each of its calls was seen before and after one and
+the same count of them.
 """
 
 import heapq
@@ -13,13 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
+from operator import attrgetter
 
 from thulium_frames.call import Call
 from thulium_frames.crowd import Crowd
 from thulium_frames.decode import Page
 from thulium_frames.errors import SettingsError
 from thulium_frames.filters import MAX_LIMIT
-from thulium_frames.sorting import Order, Part, order_of, part_of
+from thulium_frames.sorting import Order, Part, calls_before, order_of, part_of
 from thulium_frames.windows import Window, split
 
 
@@ -69,11 +72,17 @@ class WindowRead:
     """A window that is wanted or asked for."""
 
     window: Window
+    until: datetime
+    """Asked for up to here, perhaps behind its end: a window that was cut goes on counting all that is behind it."""
+    expected: int = 0
+    """About so many calls; 0 when nobody knows."""
     offset: int = 0
     """Where the next page of it begins; from the end, where the newest calls come first."""
-    before: Part | None = None
-    """What this window is the rest of: that is proven when this one counts as many calls as are left."""
     crowd: Crowd | None = None
+
+    @property
+    def asked(self) -> Window:
+        return Window(self.window.start, self.until)
 
 
 @dataclass(frozen=True)
@@ -84,12 +93,14 @@ class Run:
     calls: list[Call]
 
 
+#: Where one window was cut off another, and up to where both are asked for.
+_Seam = tuple[datetime, datetime]
 #: A window is cut into this many parts at most, fewer where each is to fit a page: nights have no calls, noons many.
 _FAN_OUT, _FAN_OUT_UNSORTED = 32, 8
 #: Parts are planned this much below the most, so that few of them exceed it.
 _HEADROOM = 1.1
-#: A part that is cut only to keep a worker busy has at least so many pages.
-_WORTHWHILE_PAGES = 3
+#: A window is cut for an idle worker if about so many pages of it are left.
+_WORTHWHILE_PAGES = 2
 
 
 class Tree:
@@ -100,11 +111,13 @@ class Tree:
         self._workers = workers
         self._front, self._end = root.start, root.end
         self._wanted: list[tuple[datetime, WindowRead]] = []
-        self._asked: set[datetime] = set()
+        self._asked: dict[datetime, WindowRead] = {}
         self._runs: dict[datetime, Run] = {}  # by their ends
         self._closed: set[datetime] = set()  # the starts of runs that may be taken
+        self._ready: list[Run] = []
+        self._seams: dict[_Seam, Part | int | None] = {}
         self._held = 0
-        self._want(WindowRead(root))
+        self._want(WindowRead(root, root.end))
 
     @property
     def front(self) -> datetime | None:
@@ -119,13 +132,13 @@ class Tree:
 
     def next_request(self) -> tuple[WindowRead, Span] | None:
         """The earliest page that is wanted and within the look-ahead; None when the caller has to wait."""
-        if not self._wanted:
+        if not self._wanted and not self._cut_for_the_idle():
             return None
         start, read = self._wanted[0]
         if self._room() < 1 and (self._front in self._closed or any(asked < start for asked in self._asked)):
             return None
         heapq.heappop(self._wanted)
-        self._asked.add(start)
+        self._asked[start] = read
         rows = self._reading.page_rows
         return read, Span(read.crowd.offset, read.crowd.limit(rows)) if read.crowd else Span(read.offset, rows)
 
@@ -133,16 +146,31 @@ class Tree:
         """How many pages more the look-ahead has room for. What has to be delivered next is asked for without."""
         return ceil((self._reading.ahead_rows - self._held) / self._reading.page_rows) - len(self._asked)
 
-    def receive(self, read: WindowRead, page: Page) -> Run | None:
-        """Note an answer. Returns the run that is long enough by it, or at its end."""
-        self._asked.remove(read.window.start)
-        self._settle(read, page.count)
+    def _cut_for_the_idle(self) -> bool:
+        """Want the later half of what is being read, where most is left of it; its reader stops in the middle then."""
+        longest = max(self._asked.values(), key=attrgetter("expected"), default=None)
+        if longest is None or longest.expected < _WORTHWHILE_PAGES * self._reading.page_rows or self._room() < 1:
+            return False
+        longest.window, *later = split(longest.window, 2)
+        longest.expected //= 2
+        for window in later:
+            self._seams[window.start, longest.until] = None
+            self._want(WindowRead(window, longest.until, longest.expected))
+        return bool(later)
+
+    def receive(self, read: WindowRead, page: Page) -> list[Run]:
+        """Note an answer. Returns the runs that are at their ends by it, or long enough."""
+        del self._asked[read.window.start]
+        self._count_behind((read.window.start, read.until), page.count)
         calls = self._all_of(read, page)
         if calls is None:
-            return self._take(read.window.start, self._reading.batch_rows)
-        self._held += len(calls)
-        self._prove(read.window, calls)
-        return self._take(read.window.end, 0)  # another run begins behind it, or has begun
+            self._finish(read.window.start, self._reading.batch_rows)
+        else:
+            self._held += len(calls)
+            self._prove(read.window, calls)
+            self._finish(read.window.end, 0)  # another run begins behind it, or has begun
+        ready, self._ready = self._ready, []
+        return ready
 
     def close(self) -> list[Run]:
         """The runs that are proven so far, when no more will come."""
@@ -150,14 +178,32 @@ class Tree:
         self._runs.clear()
         return runs
 
-    def _settle(self, read: WindowRead, count: int) -> None:
-        """Hold the part before this window against its count; where they do not add up, it is read by itself."""
-        part, read.before = read.before, None
-        if part and part.left == count:
+    def _count_behind(self, seam: _Seam, count: int) -> None:
+        """A seam is settled when both are known: the part before it, and how many calls are counted behind it."""
+        if seam in self._seams:
+            part = self._seams.pop(seam)
+            if isinstance(part, Part):
+                self._settle(part, count)
+            else:
+                self._seams[seam] = count
+
+    def _part_before(self, seam: _Seam, part: Part) -> None:
+        self._held += len(part.calls)
+        count = self._seams.pop(seam, None)
+        if isinstance(count, int):
+            self._settle(part, count)
+        else:
+            self._seams[seam] = part
+
+    def _settle(self, part: Part, count: int) -> None:
+        """Hold a part against the count behind it; where they do not add up, it is read by itself."""
+        if part.left == count:
             self._prove(part.window, part.calls)
-        elif part:
+            if part.rest is None:
+                self._finish(part.window.end, 0)
+        else:
             self._held -= len(part.calls)
-            self._want(WindowRead(part.window))
+            self._want(WindowRead(part.window, part.window.end))
 
     def _prove(self, window: Window, calls: Sequence[Call]) -> None:
         before = self._runs.pop(window.start, None)
@@ -165,19 +211,22 @@ class Tree:
         run.calls.extend(calls)
         self._runs[window.end] = run
 
-    def _take(self, end: datetime, least: int) -> Run | None:
+    def _finish(self, end: datetime, least: int) -> None:
+        """Nothing is added any more to the run that ends here, if it has so many calls."""
         run = self._runs.get(end)
-        if run is None or len(run.calls) < least:
-            return None
-        self._closed.add(run.window.start)
-        return self._runs.pop(end)
+        if run is not None and len(run.calls) >= least:
+            self._closed.add(run.window.start)
+            self._ready.append(self._runs.pop(end))
 
     def _all_of(self, read: WindowRead, page: Page) -> Sequence[Call] | None:
         """All calls of a window, if this page completes them; else it is wanted on."""
         if read.crowd is None:
             if len(page.calls) == page.count:
-                return page.calls
+                return page.calls if read.until == read.window.end else calls_before(read.window.end, page.calls)
             if self._narrow(read, page):
+                return None
+            if read.until != read.window.end:
+                self._want(WindowRead(read.window, read.window.end))
                 return None
             read.crowd = Crowd(read.window, self._reading.fruitless_reads)
         if (calls := read.crowd.add(page)) is None:
@@ -187,21 +236,29 @@ class Tree:
     def _narrow(self, read: WindowRead, page: Page) -> bool:
         """Want smaller windows in the place of one that does not fit its page; False for a minute."""
         order = order_of(page)
-        parts = self._parts(page.count, order)
-        if parts == 1 and self._holds_oldest(read, page, order):
-            if part := part_of(read.window, page, order):
-                self._held += len(part.calls)
-                offset = 0 if order is Order.OLDEST_FIRST else max(0, part.left - len(page.calls))
-                self._want(WindowRead(part.rest, offset, part))
+        count = _share(page.count, read.window, read.until)
+        if order is not Order.OTHER and count <= self._most:
+            if not self._holds_oldest(read, page, order):
+                if read.offset == 0:
+                    self._want(replace(read, offset=page.count - len(page.calls)))
+                    return True
+            elif part := part_of(read.window, read.until, page, order):
+                self._read_on(read, part, page, order)
                 return True
-        elif parts == 1 and read.offset == 0:
-            self._want(WindowRead(read.window, page.count - len(page.calls)))
-            return True
-        windows = split(read.window, max(2, parts))
+        windows = split(read.window, self._parts(count, order))
         if len(windows) > 1:
+            expected = 0 if order is Order.OTHER else count // len(windows)
             for window in windows:
-                self._want(WindowRead(window))
+                self._want(WindowRead(window, window.end, expected))
         return len(windows) > 1
+
+    def _read_on(self, read: WindowRead, part: Part, page: Page, order: Order) -> None:
+        if part.rest is not None:
+            behind = self._seams.get((part.rest.end, read.until))
+            left = part.left - behind if isinstance(behind, int) else _share(part.left, part.rest, read.until)
+            offset = 0 if order is Order.OLDEST_FIRST else max(0, part.left - len(page.calls))
+            self._want(WindowRead(part.rest, read.until, left, offset))
+        self._part_before((part.window.end, read.until), part)
 
     @staticmethod
     def _holds_oldest(read: WindowRead, page: Page, order: Order) -> bool:
@@ -210,21 +267,24 @@ class Tree:
             return read.offset == 0
         return read.offset + len(page.calls) == page.count
 
-    def _parts(self, count: int, order: Order) -> int:
-        """In how many parts to cut a window: few that are read on page by page, or many that fit one."""
-        if order is Order.OTHER:
-            most, least, fan_out = self._reading.page_rows, 2, _FAN_OUT_UNSORTED
-        else:
-            share = min(self._reading.window_rows, self._reading.ahead_rows // self._workers)
-            most, least, fan_out = max(self._reading.page_rows, share), 1, _FAN_OUT
-        if count > most:
-            least = max(2, round(count * _HEADROOM / most))
-        return min(fan_out, max(least, self._useful_parts(count)))
+    @property
+    def _most(self) -> int:
+        """A sorted window with more is not read page by page, but split."""
+        share = min(self._reading.window_rows, self._reading.ahead_rows // self._workers)
+        return max(self._reading.page_rows, share)
 
-    def _useful_parts(self, count: int) -> int:
-        """As many as there are workers who would have nothing to do."""
-        idle = min(self._workers - len(self._asked), self._room()) - len(self._wanted)
-        return max(1, min(idle, count // (_WORTHWHILE_PAGES * self._reading.page_rows)))
+    def _parts(self, count: int, order: Order) -> int:
+        """In how many parts to split a window: few that are read on page by page, or many that fit one."""
+        if order is Order.OTHER:
+            most, fan_out = self._reading.page_rows, _FAN_OUT_UNSORTED
+        else:
+            most, fan_out = self._most, _FAN_OUT
+        return min(fan_out, max(2, round(count * _HEADROOM / most)))
 
     def _want(self, read: WindowRead) -> None:
         heapq.heappush(self._wanted, (read.window.start, read))
+
+
+def _share(count: int, window: Window, until: datetime) -> int:
+    """How many of the calls counted up to `until` the window may have."""
+    return ceil(count * ((window.end - window.start) / (until - window.start)))
