@@ -14,7 +14,7 @@ from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Thulium
 from thulium_frames.call import Call, Record, calls_of
 from thulium_frames.decode import Page, to_batch
-from thulium_frames.errors import ApiError, FilterError, SettingsError
+from thulium_frames.errors import ApiError, ContractError, FilterError, SettingsError
 from thulium_frames.fetch import read_pieces
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.tree import Reading, Span
@@ -181,6 +181,31 @@ def test_what_was_proven_before_an_error_is_delivered_before_it() -> None:
     assert (piece.window.start, piece.batch.num_rows) == (DAWN, 18 * 9)
     with pytest.raises(ApiError, match="the system is gone"):
         next(pieces)
+
+
+def test_a_call_that_cannot_be_placed_stops_no_window_before_its_own() -> None:
+    """Its window is proven first, while another worker waits for the first one."""
+    late = threading.Event()
+
+    def ask(window: Window, span: Span, stop: threading.Event) -> Page:
+        page = by_the_minute(window, span, stop)
+        if window.start == DAWN and window != WHOLE_DAY:
+            late.wait(60)
+        elif window != WHOLE_DAY:
+            return Page(1, calls_of([Record(src="1")]))
+        return page
+
+    def to_columns(calls: Sequence[Call]) -> pa.RecordBatch:
+        batch = to_warsaw(calls)
+        if batch["date"].null_count:
+            late.set()
+        return batch
+
+    reading = Reading(page_rows=10, window_rows=300)
+    pieces = read_pieces(WHOLE_DAY, ask, to_columns, reading=reading, workers=2, on_count=id)
+    assert next(pieces).window.start == DAWN
+    with pytest.raises(ContractError, match="no date that can be read"):
+        list(pieces)
 
 
 def test_columns_are_built_in_the_thread_that_takes_them() -> None:

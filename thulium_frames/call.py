@@ -55,7 +55,7 @@ class RescuedRecord(Record, omit_defaults=True):
 
 
 class Call(Struct, frozen=True, gc=False):
-    """A call between its page and its columns: a record is a quarter of the size as text."""
+    """A call between its page and its columns, as text: smaller than its values, and read without Python's lock."""
 
     date: str | None
     line: bytes

@@ -89,8 +89,9 @@ def write_day(folder: Path, day: date, batches: Iterable[pa.RecordBatch], read_a
     anything fails, the folder is as it was.
     """
     content, rows = _content(day, batches, read_at)
-    is_new = make_folder(folder)
+    is_new = not folder.is_dir()
     try:
+        make_folder(folder)
         with replacing(folder / _FILE_NAME) as staged:
             staged.write_bytes(content)
             if staged.read_bytes() != content:

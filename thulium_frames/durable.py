@@ -25,19 +25,12 @@ def replacing(target: Path) -> Iterator[Path]:
         raise
 
 
-def make_folder(folder: Path) -> bool:
-    """Make a folder, and those above it, so that its entry survives a power cut too. False when it is there."""
-    try:
-        folder.mkdir()
-    except FileNotFoundError:
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that its entry survives a power cut too."""
+    if not folder.is_dir():
         make_folder(folder.parent)
-        return make_folder(folder)
-    except FileExistsError:
-        if not folder.is_dir():
-            raise
-        return False
-    sync(folder.parent)
-    return True
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -49,12 +49,17 @@ def read_pieces(
     many calls the first answer tells. An error is raised once the windows proven before it are taken.
     """
     crew = _Crew(Tree(root, reading, workers), ask, on_count)
-    built: dict[datetime, Piece] = {}  # by their starts
+    built: dict[datetime, Piece | ContractError] = {}  # by their starts
     try:
         for run in crew.runs(workers):
-            built[run.window.start] = Piece(run.window, _within(run.window, to_batch(run.calls)), len(run.calls))
+            try:
+                built[run.window.start] = Piece(run.window, _within(run.window, to_batch(run.calls)), len(run.calls))
+            except ContractError as error:
+                built[run.window.start] = error
             while crew.front in built:
                 piece = built.pop(crew.front)
+                if isinstance(piece, ContractError):
+                    raise piece
                 crew.deliver(piece)
                 yield piece
     finally:
