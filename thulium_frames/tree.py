@@ -149,7 +149,7 @@ class Tree:
     def _cut_for_the_idle(self) -> bool:
         """Want the later half of what is being read, where most is left of it; its reader stops in the middle then."""
         longest = max(self._asked.values(), key=attrgetter("expected"), default=None)
-        if longest is None or longest.expected < _WORTHWHILE_PAGES * self._reading.page_rows or self._room() < 1:
+        if longest is None or longest.expected < _WORTHWHILE_PAGES * self._reading.page_rows:
             return False
         longest.window, *later = split(longest.window, 2)
         longest.expected //= 2
