@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct
 
 from thulium_frames.call import Call, Record, calls_of, lines_of
 from thulium_frames.errors import ForeignAnswerError, UnreadableAnswerError
-from thulium_frames.rescue import is_date, rescued_record
+from thulium_frames.rescue import are_dates, rescued_record
 from thulium_frames.schema import ROW_ORDER, SCHEMA
 
 
@@ -54,7 +54,7 @@ def read_page(body: bytes) -> Page:
     """
     try:
         page = _strict.decode(body)
-        if all(map(is_date, {record.date or "" for record in page.result})):
+        if are_dates([record.date or "" for record in page.result]):
             return Page(page.count, calls_of(page.result))
     except _UNDECODABLE:
         pass

@@ -5,8 +5,8 @@ it does not, what was sent goes to `rescued_data` unchanged.
 """
 
 import re
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Collection
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,8 @@ _object = msgspec.json.Decoder(dict[str, Raw])
 _array = msgspec.json.Decoder(list[Raw])
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-5][0-9])?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(r" ([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 _NUMBER_STARTS = "-0123456789"
 _EMPTY = ('""', "null")
 
@@ -81,17 +82,27 @@ def _read_date(text: str) -> tuple[str | None, bool]:
     if text in _EMPTY:
         return None, True
     value = _text.decode(text) if text[0] == '"' else ""
-    fits = is_date(value)
+    fits = are_dates([value])
     return (value if fits else None), fits
 
 
+def are_dates(texts: Collection[str]) -> bool:
+    """Whether each is a moment in the calendar, written as the API writes it, with or without seconds."""
+    days, times = {text[:10] for text in texts}, {text[10:] for text in texts}
+    return all(map(_is_day, days)) and all(map(_is_time, times))
+
+
 @lru_cache(maxsize=10_000)
-def is_date(text: str) -> bool:
-    """Whether it is a moment in the calendar, written as the API writes it, with or without seconds."""
+def _is_day(text: str) -> bool:
     try:
-        return bool(_DATE.fullmatch(text) and datetime.fromisoformat(text))
+        return bool(_DAY.fullmatch(text) and date.fromisoformat(text))
     except ValueError:
         return False
+
+
+@lru_cache(maxsize=100_000)
+def _is_time(text: str) -> bool:
+    return bool(_TIME.fullmatch(text))
 
 
 def _read_rating(text: str) -> tuple[Rating | None, bool]:
