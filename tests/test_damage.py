@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from tests.processes import run
 from tests.truth import frame_of, in_any_order
 from thulium_frames import SCHEMA, Lake, Thulium, scan_lake
-from thulium_frames.dayfile import write_day
+from thulium_frames.dayfile import seal_day
 from thulium_frames.errors import LakeDamagedError, LakeError, LakeMismatchError
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 
@@ -182,7 +182,7 @@ def sealed(path: Path, frame: pl.DataFrame, **how: int) -> None:
     table = frame.to_arrow().cast(SCHEMA)
     group_rows = how.get("group_rows", table.num_rows)
     with mock.patch("thulium_frames.dayfile._ROW_GROUP_ROWS", group_rows):
-        write_day(path.parent, DAMAGED, table.to_batches(max_chunksize=group_rows), datetime.now(UTC))
+        path.write_bytes(seal_day(DAMAGED, table.to_batches(max_chunksize=group_rows), datetime.now(UTC)).content)
 
 
 def with_columns(change: Callable[[pa.Table], pa.Table]) -> Callable[[Path], None]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Connections, Lake, Thulium, scan_lake
-from thulium_frames.dayfile import day_file, write_day
+from thulium_frames.dayfile import day_file, put_day, seal_day
 from thulium_frames.errors import FilterError, LakeDamagedError, LakeError
 from thulium_frames.lake import LAKE_SCHEMA
 from thulium_frames.manifest import check_in
@@ -78,7 +78,7 @@ def three_years(tmp_path: Path, calls: Connections) -> Lake:
         path = day_file(tmp_path, FIRST + timedelta(days=number))
         path.parent.mkdir()
         path.write_bytes(b"not parquet")
-    write_day(day_file(tmp_path, FIRST).parent, FIRST, calls.head(5).batches(), datetime.now(UTC))
+    put_day(seal_day(FIRST, calls.head(5).batches(), datetime.now(UTC)), tmp_path)
     return Lake(tmp_path)
 
 

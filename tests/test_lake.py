@@ -21,10 +21,9 @@ import pytest
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Lake, Thulium, scan_lake
 from thulium_frames.connections import Connections
-from thulium_frames.dayfile import damage_of, read_facts, write_day
+from thulium_frames.dayfile import damage_of, day_file, put_day, read_facts, seal_day
 from thulium_frames.decode import read_page, to_batch
 from thulium_frames.errors import (
-    ContractError,
     FilterError,
     LakeDamagedError,
     LakeError,
@@ -335,8 +334,8 @@ def test_text_that_looks_like_a_seal_is_no_damage(thulium: Thulium, tmp_path: Pa
     batch = pa.RecordBatch.from_arrays(
         [c.combine_chunks() for c in frame.to_arrow().cast(SCHEMA).columns], schema=SCHEMA
     )
-    write_day(tmp_path, FIRST, [batch], datetime.now(UTC))
-    assert damage_of(tmp_path / "connections.parquet", FIRST) is None
+    put_day(seal_day(FIRST, [batch], datetime.now(UTC)), tmp_path)
+    assert damage_of(day_file(tmp_path, FIRST), FIRST) is None
 
 
 def test_a_foreign_parquet_file_is_named(lake: Lake) -> None:
@@ -375,22 +374,17 @@ def batch_of(thulium: Thulium) -> pa.RecordBatch:
 
 
 def test_a_day_that_fails_leaves_nothing_of_itself(thulium: Thulium, tmp_path: Path) -> None:
-    batch = batch_of(thulium)
-
-    def failing() -> Iterator[pa.RecordBatch]:
-        yield batch
-        raise ContractError("the second window failed")
-
-    folder = tmp_path / "call_date=2024-10-23"
-    with pytest.raises(ContractError):
-        write_day(folder, FIRST, failing(), datetime.now(UTC))
+    path = day_file(tmp_path, FIRST)
+    file = seal_day(FIRST, [batch_of(thulium)], datetime.now(UTC))
+    with mock.patch("os.fsync", side_effect=OSError("no more")), pytest.raises(OSError, match="no more"):
+        put_day(file, tmp_path)
     assert list(tmp_path.iterdir()) == []
-    write_day(folder, FIRST, [batch], datetime.now(UTC))
-    before = (folder / "connections.parquet").read_bytes()
-    with pytest.raises(ContractError):
-        write_day(folder, FIRST, failing(), datetime.now(UTC))
-    assert (folder / "connections.parquet").read_bytes() == before
-    assert len(list(folder.iterdir())) == 1
+    put_day(file, tmp_path)
+    other = seal_day(FIRST, [], datetime.now(UTC))
+    with mock.patch.object(Path, "read_bytes", return_value=b"torn"), pytest.raises(LakeDamagedError, match="the disk"):
+        put_day(other, tmp_path)
+    assert path.read_bytes() == file.content
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_day_is_durable_before_it_is_in_place(thulium: Thulium, tmp_path: Path) -> None:
@@ -407,7 +401,7 @@ def test_a_day_is_durable_before_it_is_in_place(thulium: Thulium, tmp_path: Path
 
     batch = batch_of(thulium)
     with mock.patch("os.fsync", noted_fsync), mock.patch.object(Path, "replace", noted_replace):
-        write_day(tmp_path / "call_date=2024-10-23", FIRST, [batch], datetime.now(UTC))
+        put_day(seal_day(FIRST, [batch], datetime.now(UTC)), tmp_path)
     staged = ".connections.parquet.staging"
     assert events == [
         f"fsync {tmp_path.name}",
@@ -437,8 +431,8 @@ def test_progress_is_told(thulium: Thulium, tmp_path: Path) -> None:
     assert heard == sorted(heard)
 
 
-def test_a_day_without_calls_takes_next_to_nothing(tmp_path: Path) -> None:
-    assert write_day(tmp_path / f"call_date={FIRST}", FIRST, [], datetime.now(UTC)).bytes < 1_500
+def test_a_day_without_calls_takes_next_to_nothing() -> None:
+    assert seal_day(FIRST, [], datetime.now(UTC)).facts.bytes < 1_500
 
 
 def test_a_day_that_is_noted_when_an_interrupt_comes_is_noted_once(thulium: Thulium, tmp_path: Path) -> None:
@@ -455,10 +449,10 @@ def test_a_day_that_is_noted_when_an_interrupt_comes_is_noted_once(thulium: Thul
     assert noted[-1].rows == read_facts(file_of(Lake(tmp_path), FIRST)).rows
 
 
-def test_a_call_takes_a_tenth_of_its_json(tmp_path: Path) -> None:
+def test_a_call_takes_a_tenth_of_its_json() -> None:
     records = GeneratedCalls(Centre(calls_per_day=800), FIRST, FIRST).records(FIRST)
     sent = b",".join(record.json(tags=True, topics=True) for record in records)
     calls = read_page(b'{"count":%d,"result":[%b]}' % (len(records), sent)).calls
-    facts = write_day(tmp_path / f"call_date={FIRST}", FIRST, [to_batch(calls, "Europe/Warsaw")], datetime.now(UTC))
+    facts = seal_day(FIRST, [to_batch(calls, "Europe/Warsaw")], datetime.now(UTC)).facts
     assert facts.rows == len(records)
     assert facts.bytes <= len(sent) / 10

@@ -1,7 +1,8 @@
 """Bringing a lake up to date: which days are read, and how a stream of windows becomes day files."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, suppress
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain, groupby, takewhile
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pyarrow as pa
 
-from thulium_frames.dayfile import DayFacts, damage_of, day_file, day_folder, day_folders, days_in, facts_of, write_day
+from thulium_frames.dayfile import DayFacts, damage_of, day_file, day_folders, days_in, facts_of, put_day, seal_day
 from thulium_frames.durable import remove_leftovers
 from thulium_frames.errors import LakeDamagedError
 from thulium_frames.fetch import Piece
@@ -77,6 +78,8 @@ class Run:
         self._on_progress = on_progress
         self._now = datetime.now(UTC)
         self._zone = calls.origin["time_zone"]
+        self._writer: Executor
+        self._written: Future[DayFacts] | None = None
 
     def read(self, first: date | None, last: date | None) -> None:
         """Read what is wanted of the days from `first` to `last`; see `Lake.update` for None."""
@@ -118,19 +121,27 @@ class Run:
     def _read_stretch(self, first: date | None, last: date) -> None:
         """Without a first day it is that of the first call."""
         window = of_days(first or BEGINNING.date(), last)
-        with closing(self._calls.pieces(window, self._expect)) as pieces:
+        with closing(self._calls.pieces(window, self._expect)) as pieces, self._writing():
             for day, batches in _by_day(self._watched(pieces), first):
-                self._write(day, batches)
+                file = seal_day(day, batches, self._now)
+                self._note_written()
+                self._written = self._writer.submit(put_day, file, self._lake)
 
-    def _write(self, day: date, batches: Iterator[pa.RecordBatch]) -> None:
-        try:
-            self._note(write_day(day_folder(self._lake, day), day, batches, self._now))
-        except BaseException:  # a signal may have come when the file was in its place already
-            with suppress(LakeDamagedError):
-                facts = facts_of(self._lake, day)
-                if facts.read_at == self._now and day not in self.update.days_written[-1:]:
-                    self._note(facts)
-            raise
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A day is put in its place while the next one is made. None is left half done, whatever happens meanwhile."""
+        with ThreadPoolExecutor(1, "thulium-frames-writer") as self._writer:
+            try:
+                yield
+            finally:
+                self._note_written()
+
+    def _note_written(self) -> None:
+        if self._written is not None:
+            facts = self._written.result()
+            if facts.day not in self.update.days_written[-1:]:  # an interrupt may come when it is noted already
+                self._note(facts)
+            self._written = None
 
     def _note(self, facts: DayFacts) -> None:
         self.update.rows += facts.rows
