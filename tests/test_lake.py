@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -21,7 +23,7 @@ import pytest
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Lake, Thulium, scan_lake
 from thulium_frames.connections import Connections
-from thulium_frames.dayfile import damage_of, day_file, put_day, read_facts, seal_day
+from thulium_frames.dayfile import DayFacts, SealedDay, damage_of, day_file, days_in, put_day, read_facts, seal_day
 from thulium_frames.decode import read_page, to_batch
 from thulium_frames.errors import (
     FilterError,
@@ -447,6 +449,51 @@ def test_a_day_that_is_noted_when_an_interrupt_comes_is_noted_once(thulium: Thul
         Lake(tmp_path).update(thulium.connections(date_from=FIRST, date_to=LAST), on_progress=interrupted)
     assert noted[-1].days_written == [FIRST]
     assert noted[-1].rows == read_facts(file_of(Lake(tmp_path), FIRST)).rows
+
+
+def test_a_day_that_is_put_in_its_place_during_an_interrupt_is_noted(
+    thulium: Thulium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[Update] = []
+    interrupted = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    def put(day: SealedDay, lake: Path) -> DayFacts:
+        facts = put_day(day, lake)
+        if facts.day == LAST:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            assert interrupted.wait(60)
+        return facts
+
+    monkeypatch.setattr("thulium_frames.update.put_day", put)
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Lake(tmp_path).update(thulium.connections(date_from=FIRST, date_to=LAST), on_progress=noted.append)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert noted[-1].days_written == days_in(tmp_path)
+    assert noted[-1].days_written[-1] == LAST
+
+
+def test_what_came_first_is_told_when_a_day_cannot_be_written_either(
+    thulium: Thulium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(_day: SealedDay, _lake: Path) -> DayFacts:
+        raise OSError("no space left")
+
+    def seal(day: date, batches: Iterator[pa.RecordBatch], read_at: datetime) -> SealedDay:
+        if day != FIRST:
+            raise KeyboardInterrupt
+        return seal_day(day, batches, read_at)
+
+    monkeypatch.setattr("thulium_frames.update.put_day", put)
+    monkeypatch.setattr("thulium_frames.update.seal_day", seal)
+    with pytest.raises(KeyboardInterrupt):
+        Lake(tmp_path).update(thulium.connections(date_from=FIRST, date_to=LAST))
 
 
 def test_a_call_takes_a_tenth_of_its_json() -> None:

@@ -863,6 +863,23 @@ def test_what_is_proven_when_no_more_will_come_is_not_lost() -> None:
     assert [len(run.calls) for run in tree.close()] == [18]
 
 
+def test_what_an_answer_proves_that_fails_itself_is_not_lost() -> None:
+    """It settles what stands before a cut, but holds a call of another time."""
+    server = Server(spread(18, ROOT))
+    tree, early, late = cut_in_two(server)
+    while early[0].window.start < late[0].window.start:
+        assert told_by(tree, server, *early) == {}
+        if (task := tree.next_request()) is None:
+            break
+        early = task
+    answer = server.answer(late[0].asked, late[1])
+    stranger = Row(ROOT.end + DAY, 99).call
+    with pytest.raises(ContractError):
+        tree.receive(late[0], Page(answer.count, [*answer.calls[:-1], stranger]))
+    (run,) = tree.close()
+    assert (run.window.start, run.window.end) == (ROOT.start, late[0].window.start)
+
+
 def test_who_takes_only_the_first_rows_reads_in_small_windows() -> None:
     reading = Reading(page_rows=10, window_rows=1000, ahead_rows=2000)
     assert reading.for_rows(None) == reading

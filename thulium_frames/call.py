@@ -51,6 +51,7 @@ class Record(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
 class RescuedRecord(Record, omit_defaults=True):
     """A record read by the tolerant path."""
 
+    tags: list[str | None] | None = None  # type: ignore[assignment]  # an empty tag is none
     rescued_data: str | None = None
 
 

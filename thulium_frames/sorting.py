@@ -27,7 +27,7 @@ class Part:
     window: Window
     calls: Sequence[Call]
     rest: Window | None
-    """What is left to read behind it."""
+    """What is left to read behind it; None where it reaches the end of what was wanted."""
     left: int
     """So many calls the system counts from the end of `window`, if this part is complete."""
 

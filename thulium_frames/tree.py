@@ -174,7 +174,8 @@ class Tree:
 
     def close(self) -> list[Run]:
         """The runs that are proven so far, when no more will come."""
-        runs = list(self._runs.values())
+        runs = [*self._ready, *self._runs.values()]
+        self._ready.clear()
         self._runs.clear()
         return runs
 
@@ -228,7 +229,7 @@ class Tree:
             if read.until != read.window.end:
                 self._want(WindowRead(read.window, read.window.end))
                 return None
-            read.crowd = Crowd(read.window, self._reading.fruitless_reads)
+            read.crowd, read.expected = Crowd(read.window, self._reading.fruitless_reads), 0
         if (calls := read.crowd.add(page)) is None:
             self._want(read)
         return calls

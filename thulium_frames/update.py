@@ -130,11 +130,14 @@ class Run:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """A day is put in its place while the next one is made. None is left half done, whatever happens meanwhile."""
-        with ThreadPoolExecutor(1, "thulium-frames-writer") as self._writer:
-            try:
+        try:
+            with ThreadPoolExecutor(1, "thulium-frames-writer") as self._writer:
                 yield
-            finally:
+        except BaseException:
+            with suppress(Exception):  # what came first is told
                 self._note_written()
+            raise
+        self._note_written()
 
     def _note_written(self) -> None:
         if self._written is not None:
