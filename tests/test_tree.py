@@ -878,6 +878,7 @@ def test_what_an_answer_proves_that_fails_itself_is_not_lost() -> None:
         tree.receive(late[0], Page(answer.count, [*answer.calls[:-1], stranger]))
     (run,) = tree.close()
     assert (run.window.start, run.window.end) == (ROOT.start, late[0].window.start)
+    assert tree.close() == []
 
 
 def test_who_takes_only_the_first_rows_reads_in_small_windows() -> None:

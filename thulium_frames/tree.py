@@ -229,7 +229,7 @@ class Tree:
             if read.until != read.window.end:
                 self._want(WindowRead(read.window, read.window.end))
                 return None
-            read.crowd, read.expected = Crowd(read.window, self._reading.fruitless_reads), 0
+            read.crowd = Crowd(read.window, self._reading.fruitless_reads)
         if (calls := read.crowd.add(page)) is None:
             self._want(read)
         return calls
