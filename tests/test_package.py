@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import thulium_frames
 from thulium_frames import errors
 from thulium_frames.errors import ThuliumFramesError
+from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 
 PACKAGE = "thulium_frames"
 FOLDER = Path(thulium_frames.__file__).parent
@@ -185,6 +187,25 @@ except SystemExit as end:
 
 def test_the_decoder_loads_no_http() -> None:
     assert "httpx" not in loaded_after("import thulium_frames.decode, thulium_frames.fetch, thulium_frames.lake")
+
+
+@pytest.mark.parametrize("last", ["2024-07-02", "2024-06-30"], ids=["calls", "no calls"])
+def test_pandas_is_loaded_by_who_asks_for_it_alone(last: str, tmp_path: Path) -> None:
+    """pyarrow imports it on its own where it makes an array out of Python values."""
+    app = create_app(GeneratedCalls(Centre(seed=1, calls_per_day=50), date(2024, 7, 1), date(2024, 7, 2)))
+    with running(app) as url:
+        loaded = loaded_after(f"""
+import polars as pl
+from thulium_frames import Lake, Thulium, scan_lake
+calls = Thulium({url!r}, "demo", "demo").connections(date_from="2024-06-29", date_to={last!r})
+calls.to_polars(), pl.DataFrame(calls)
+calls.scan().filter(pl.col("queue_id").is_in([1, 2])).collect()
+lake = Lake({str(tmp_path / "lake")!r})
+calls.write_parquet(lake.path), lake.status(), lake.verify()
+scan_lake(lake.path).collect(), lake.scan("2024-06-01", "2024-06-02").collect(), pl.DataFrame(lake)
+""")
+    assert "pyarrow" in loaded
+    assert "pandas" not in loaded
 
 
 def test_the_figures_load_polars_and_nothing_else_that_is_heavy() -> None:

@@ -220,7 +220,7 @@ class Connections:
         """
         return register_io_source(
             self._frames,
-            schema=_to_polars(SCHEMA.empty_table()).schema,
+            schema=pl.Schema(SCHEMA),
             explain_name="THULIUM",
             explain_detail=f"{self}; requests are narrowed by filters on {', '.join(PUSHED)}",
         )
@@ -307,7 +307,7 @@ def _of_each_value(
     counts = [query._count(window.start, window.end) for query, _ in many]
     if sum(counts) > _HELD_ROWS or sum(2 + ceil(count / page) for count in counts) >= pages:
         return None
-    empty = _to_polars(SCHEMA.empty_table().select([name for name in SCHEMA.names if name in {*columns, *KEYS}]))
+    empty = pl.DataFrame(schema=pl.Schema(SCHEMA)).select(name for name in SCHEMA.names if name in {*columns, *KEYS})
     frames = [frame.filter(is_it) for query, is_it in many for frame in query._read(window, columns)]
     if counts != [query._count(window.start, window.end) for query, _ in many]:
         return None

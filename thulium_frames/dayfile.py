@@ -237,7 +237,7 @@ def _misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
 
 
 def _misplaced(file: pq.ParquetFile, day: date) -> str | None:
-    last = pl.DataFrame(SCHEMA.empty_table())
+    last = pl.DataFrame(schema=pl.Schema(SCHEMA))
     for number in range(file.num_row_groups):
         frame = pl.concat(
             [last, pl.DataFrame(pa.Table.from_arrays(file.read_row_group(number).columns, schema=SCHEMA))]

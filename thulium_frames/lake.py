@@ -150,10 +150,10 @@ class Lake:
         that are no days or are out of order.
         """
         files = [day_file(self.path, day) for day in self._days(date_from, date_to)]
+        schema = pl.Schema(LAKE_SCHEMA)
         if not files:
-            return pl.LazyFrame(pl.DataFrame(LAKE_SCHEMA.empty_table()))
+            return pl.LazyFrame(schema=schema)
         # With the schema given, each file is opened once: one that is replaced meanwhile is read whole, old or new.
-        schema = pl.DataFrame(LAKE_SCHEMA.empty_table()).schema
         return pl.scan_parquet(files, schema=schema, hive_partitioning=True, hive_schema={"call_date": pl.Date})
 
     def batches(self, date_from: Bound | None = None, date_to: Bound | None = None) -> Iterator[pa.RecordBatch]:
@@ -164,7 +164,8 @@ class Lake:
         for day in self._days(date_from, date_to):
             try:
                 for batch in read_day(self.path, day):
-                    yield batch.append_column(CALL_DATE, pa.repeat(pa.scalar(day, pa.date32()), batch.num_rows))
+                    days = pl.repeat(day, batch.num_rows, dtype=pl.Date, eager=True).to_arrow()
+                    yield batch.append_column(CALL_DATE, days)
             except LakeDamagedError as error:
                 raise LakeDamagedError(
                     f"{day_file(self.path, day)} is damaged: {error}.\n"

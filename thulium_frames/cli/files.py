@@ -55,7 +55,7 @@ def _write_arrow(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> N
 def _write_csv(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
     """Nested columns stand as JSON, since CSV has no others."""
     with path.open("wb") as file:
-        pl.DataFrame(schema.empty_table()).with_columns(_as_json(schema)).write_csv(file)
+        pl.DataFrame(schema=pl.Schema(schema)).with_columns(_as_json(schema)).write_csv(file)
         for table in tables:
             pl.DataFrame(table).with_columns(_as_json(schema)).write_csv(file, include_header=False)
 
