@@ -18,7 +18,7 @@ _FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--host-resolver-rules=MAP * ~NOTFOUND",
 ]
-_SECONDS = 30
+_SECONDS = 300
 
 
 class Page:

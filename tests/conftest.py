@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from thulium_frames import Thulium
 from thulium_frames.pacing import RetryPolicy
@@ -14,6 +15,9 @@ from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 #: The Polish clocks go back on the 27th.
 FIRST, LAST = date(2024, 10, 23), date(2024, 10, 29)
 IMPATIENT = RetryPolicy(tries=3, first_tries=2, budget=5.0, first_wait=0.01, max_wait=0.01)
+
+settings.register_profile("thulium_frames", deadline=None)  # a busy machine proves nothing wrong
+settings.load_profile("thulium_frames")
 
 Connect = Callable[..., Thulium]
 

@@ -60,7 +60,7 @@ def run(
     *arguments: object, url: str = "", program: Sequence[str] = PROGRAM, before: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
     with start(arguments, url=url, program=program, before=before) as process:
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=600)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 

@@ -129,7 +129,7 @@ def test_a_flipped_bit_is_named_wherever_it_is(one_day: Lake) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_few_flipped_bits_are_named(one_day: Lake, data: st.DataObject) -> None:
     whole = changed = file_of(one_day, SUNDAY).read_bytes()
     bit = st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 7))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from thulium_frames.call import identity
@@ -681,7 +681,6 @@ def utc_by_the_rule(date: datetime, zone: str, connection_id: str | None) -> dat
     return earlier
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([WARSAW, "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Asia/Tehran", "UTC"]),
     st.datetimes(datetime(1990, 1, 1), datetime(2037, 1, 1)),
@@ -898,7 +897,6 @@ def told_rows(records: list[dict[str, str]]) -> list[Row]:
     return with_parsed_rescue(rows_of(*map(record_of, records)))
 
 
-@settings(deadline=None)
 @given(st.lists(DATED_RECORDS, max_size=4) | st.lists(RECORDS, max_size=4))
 def test_documented_records_are_told_by_their_columns_alone(records: list[dict[str, str]]) -> None:
     expected = [expected_row(record) for record in records]
@@ -906,21 +904,18 @@ def test_documented_records_are_told_by_their_columns_alone(records: list[dict[s
     assert sorted(told_rows(records), key=repr) == sorted(expected, key=repr)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(RECORDS, MUTATIONS).map(lambda pair: pair[0] | pair[1]), max_size=4))
 def test_nothing_that_was_sent_is_lost(records: list[dict[str, str]]) -> None:
     expected = [expected_row(record) for record in records]
     assert sorted(told_rows(records), key=repr) == sorted(expected, key=repr)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(RECORDS, MUTATIONS).map(lambda pair: pair[0] | pair[1]), max_size=6))
 def test_the_rows_of_a_batch_are_in_order(records: list[dict[str, str]]) -> None:
     rows = rows_of(*map(record_of, records))
     assert rows == in_row_order(rows)
 
 
-@settings(deadline=None)
 @given(st.lists(DATED_RECORDS, max_size=4), st.randoms(use_true_random=False))
 def test_the_same_records_give_the_same_batch_in_whatever_order_and_company(
     records: list[dict[str, str]], random: Any
@@ -931,7 +926,6 @@ def test_the_same_records_give_the_same_batch_in_whatever_order_and_company(
     assert plain.equals(tolerant)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60) | SOME_TEXT.map(str.encode) | ODD_VALUE.map(str.encode))
 def test_bytes_of_any_kind_are_a_page_or_one_of_two_errors(body: bytes) -> None:
     with suppress(UnreadableAnswerError, ForeignAnswerError):

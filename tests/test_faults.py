@@ -4,6 +4,7 @@ Pauses that a system asks for in whole seconds are a hundredth of that here, and
 `THULIUM_FRAMES_EXAMPLES=2000 pytest tests/test_faults.py`.
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
@@ -53,6 +54,7 @@ from thulium_frames.simulator import (
 )
 from thulium_frames.simulator.dirt import soiled
 from thulium_frames.simulator.drift import DriftingCalls
+from thulium_frames.simulator.fate import RateLimit
 from thulium_frames.simulator.query import Criteria, Query
 from thulium_frames.simulator.selection import Archive
 from thulium_frames.simulator.sources import Record
@@ -61,7 +63,6 @@ from thulium_frames.windows import MINUTE, Window, of_days
 
 EXAMPLES = int(os.environ.get("THULIUM_FRAMES_EXAMPLES", "40"))
 PROFILE: dict[str, Any] = {
-    "deadline": None,
     "database": None,
     "derandomize": "THULIUM_FRAMES_EXAMPLES" not in os.environ,
 }
@@ -69,7 +70,7 @@ PROFILE: dict[str, Any] = {
 FIRST, LAST = date(2024, 10, 25), date(2024, 10, 28)
 CALLS = GeneratedCalls(Centre(seed=3, calls_per_day=60), FIRST, LAST)
 SMALL = Reading(page_rows=20, window_rows=100, ahead_rows=200)
-PATIENT = RetryPolicy(tries=40, first_tries=40, budget=60, first_wait=0.001, max_wait=0.01, timeout=0.25)
+PATIENT = RetryPolicy(tries=40, first_tries=40, budget=60, first_wait=0.001, max_wait=0.01)
 IMPATIENT = RetryPolicy(tries=4, first_tries=4, budget=60, first_wait=0.001, max_wait=0.001)
 
 
@@ -80,10 +81,26 @@ class HastyPace(Pace):
         super().slow_down(began, pause / 100)
 
 
+class CountedLimit(RateLimit):
+    """Its clock goes on by each request, so which of them are refused hangs on their number alone."""
+
+    def __init__(self, limit: int, window: float) -> None:
+        moments = itertools.count(0.0, window / (limit + 2))
+        super().__init__(limit, window, clock=lambda: next(moments))
+
+
 @pytest.fixture(autouse=True, scope="module")
-def hasty() -> Iterator[None]:
-    with mock.patch("thulium_frames.client.Pace", HastyPace):
+def by_no_clock() -> Iterator[None]:
+    with (
+        mock.patch("thulium_frames.client.Pace", HastyPace),
+        mock.patch("thulium_frames.simulator.front.RateLimit", CountedLimit),
+    ):
         yield
+
+
+def patience(faults: Faults) -> RetryPolicy:
+    """An answer that stalls is given up soon."""
+    return replace(PATIENT, timeout=1.0) if faults.stalls else PATIENT
 
 
 def client(url: str, *, workers: int = 4, reading: Reading = SMALL, retries: RetryPolicy = PATIENT) -> Thulium:
@@ -253,11 +270,13 @@ def test_the_matrix_names_every_fault() -> None:
 def run_case(name: str, case: Case) -> Iterator[tuple[SimulatedThulium, Thulium]]:
     """The system and a client of it; afterwards, whether the fault has happened."""
     app = create_app(CALLS, faults=case.faults)
-    with running(app) as url, client(url) as thulium:
+    with running(app) as url, client(url, retries=patience(case.faults)) as thulium:
         yield app, thulium
 
         def ask(**parameters: Any) -> dict[str, Any]:
-            answer = httpx.get(url + "/api/connections", params=parameters, auth=("demo", "demo"), trust_env=False)
+            answer = httpx.get(
+                url + "/api/connections", params=parameters, auth=("demo", "demo"), trust_env=False, timeout=None
+            )
             return dict(answer.json())
 
         assert case.has_happened(name, app, ask)
@@ -392,7 +411,11 @@ def may_stay_unproven(app: SimulatedThulium, faults: Faults, reading: Reading) -
 @settings(max_examples=EXAMPLES, **PROFILE)
 def test_faults_together_end_in_the_truth(faults: Faults, reading: Reading, calls: CallSource, workers: int) -> None:
     app = create_app(calls, faults=faults)
-    with running(app) as url, client(url, workers=workers, reading=reading) as thulium, TemporaryDirectory() as folder:
+    with (
+        running(app) as url,
+        client(url, workers=workers, reading=reading, retries=patience(faults)) as thulium,
+        TemporaryDirectory() as folder,
+    ):
         lake, wanted = Lake(folder), thulium.connections(date_from=calls.days()[0], date_to=calls.days()[-1])
         try:
             lake.update(wanted)
@@ -417,7 +440,7 @@ def test_a_run_that_is_refused_is_completed_by_the_next(faults: Faults, refused_
     bad, good = create_app(CALLS, faults=faults), create_app(CALLS, faults=faults_of_rows(faults))
     with TemporaryDirectory() as folder:
         lake = Lake(folder)
-        with running(bad) as url, client(url, workers=workers) as thulium:
+        with running(bad) as url, client(url, workers=workers, retries=patience(faults)) as thulium:
             calls = thulium.connections(date_from=FIRST, date_to=LAST)
             assert error_of(lambda: lake.update(calls)) in (None, AuthenticationError.exit_code)
             port = int(url.rpartition(":")[2])
@@ -682,7 +705,7 @@ def test_the_same_command_completes_what_was_cut_short(faults: Faults, tmp_path:
         ended = export(lake.path, url)
     assert (ended.returncode, ended.stdout) == (3, "")
     assert "Traceback" not in ended.stderr
-    assert ("401" if faults.outage is None else "The same command continues") in ended.stderr
+    assert ("401" if faults.outage is None else "an export continues where it stopped") in ended.stderr
     if faults.outage is None:
         assert bad.dealt["unauthorized_from"] <= 4  # no worker asks twice
     done = assert_whole(lake, bad, faults)
@@ -709,7 +732,7 @@ def test_403_ends_the_command_at_once(tmp_path: Path) -> None:
 def test_an_outage_that_is_too_long_ends_with_what_to_do(tmp_path: Path) -> None:
     app = create_app(CALLS, faults=Faults(outage=(4, 1000)))
     with running(app) as url, client(url, retries=IMPATIENT) as thulium:
-        with pytest.raises(ApiError, match="The same command continues where it stopped") as error:
+        with pytest.raises(ApiError, match="an export continues where it stopped") as error:
             Lake(tmp_path).update(thulium.connections(date_from=FIRST, date_to=LAST))
         assert error.value.exit_code == 3
         assert app.dealt["outage"] >= IMPATIENT.tries

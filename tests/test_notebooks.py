@@ -34,7 +34,7 @@ METADATA = {
 }
 PICTURES = {"image/png", "image/svg+xml"}
 LIVE_CHART = re.compile(r"application/vnd\.vega")
-SECONDS_PER_CELL = 120
+SECONDS = 600
 
 #: The demo user and password are one word; other passwords are not in a notebook, but their name might be.
 CREDENTIALS = re.compile(r"\bdemo\b|passw(or)?d", re.IGNORECASE)
@@ -84,7 +84,10 @@ def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
             copy,
             kernel_manager_class=ThisInterpreter,
             resources={"metadata": {"path": str(folder)}},
-            timeout=SECONDS_PER_CELL,
+            timeout=SECONDS,
+            startup_timeout=SECONDS,
+            iopub_timeout=SECONDS,
+            raise_on_iopub_timeout=True,
             record_timing=False,
             coalesce_streams=True,
         )

@@ -204,7 +204,7 @@ def branches(inner: st.SearchStrategy[pl.Expr]) -> st.SearchStrategy[pl.Expr]:
 
 
 @given(data=st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_a_filtered_scan_is_the_filtered_frame(data: st.DataObject, url: str, whole: pl.DataFrame) -> None:
     predicate = data.draw(predicates(whole))
     with closing(Thulium(url, "demo", "demo")) as thulium:
