@@ -1,5 +1,6 @@
 """Bringing a lake up to date: which days are read, and how a stream of windows becomes day files."""
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -13,7 +14,17 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pyarrow as pa
 
-from thulium_frames.dayfile import DayFacts, damage_of, day_file, day_folders, days_in, facts_of, put_day, seal_day
+from thulium_frames.dayfile import (
+    DayFacts,
+    SealedDay,
+    damage_of,
+    day_file,
+    day_folders,
+    days_in,
+    facts_of,
+    put_day,
+    seal_day,
+)
 from thulium_frames.durable import remove_leftovers
 from thulium_frames.errors import LakeDamagedError
 from thulium_frames.fetch import Piece
@@ -79,7 +90,8 @@ class Run:
         self._now = datetime.now(UTC)
         self._zone = calls.origin["time_zone"]
         self._writer: Executor
-        self._written: Future[DayFacts] | None = None
+        self._writing_day: Future[None] | None = None
+        self._written: deque[DayFacts] = deque()  # not noted yet
 
     def read(self, first: date | None, last: date | None) -> None:
         """Read what is wanted of the days from `first` to `last`; see `Lake.update` for None."""
@@ -124,8 +136,8 @@ class Run:
         with closing(self._calls.pieces(window, self._expect)) as pieces, self._writing():
             for day, batches in _by_day(self._watched(pieces), first):
                 file = seal_day(day, batches, self._now)
-                self._note_written()
-                self._written = self._writer.submit(put_day, file, self._lake)
+                self._wait_for_writer()
+                self._writing_day = self._writer.submit(self._put, file)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -133,18 +145,22 @@ class Run:
         try:
             with ThreadPoolExecutor(1, "thulium-frames-writer") as self._writer:
                 yield
-        except BaseException:
-            with suppress(Exception):  # what came first is told
-                self._note_written()
-            raise
+                self._wait_for_writer()
+        finally:
+            self._note_written()
+
+    def _put(self, file: SealedDay) -> None:
+        """What the writer does with a day; it notes it itself, as an interrupt may come before anybody waits for it."""
+        self._written.append(put_day(file, self._lake))
+
+    def _wait_for_writer(self) -> None:
+        if self._writing_day is not None:
+            self._writing_day.result()
         self._note_written()
 
     def _note_written(self) -> None:
-        if self._written is not None:
-            facts = self._written.result()
-            if facts.day not in self.update.days_written[-1:]:  # an interrupt may come when it is noted already
-                self._note(facts)
-            self._written = None
+        while self._written:
+            self._note(self._written.popleft())
 
     def _note(self, facts: DayFacts) -> None:
         self.update.rows += facts.rows
