@@ -4,6 +4,7 @@ import gc
 import threading
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -47,6 +48,13 @@ def test_requests_stay_near_the_least_possible(connect: Connect) -> None:
         pieces = list(thulium.connections(date_from="2024-03-01", date_to="2024-04-30").pieces())
     rows = sum(piece.batch.num_rows for piece in pieces)
     assert thulium.requests <= 1.05 * rows / 100 + 2 * len(pieces)
+
+
+@pytest.mark.parametrize("bound", ["date_from", "date_to"])
+def test_a_count_of_parts_of_minutes_is_refused(thulium: Thulium, bound: str) -> None:
+    bounds: dict[str, Any] = {bound: datetime(2024, 10, 24, 10, 2, 15)}
+    with pytest.raises(FilterError, match="whole minutes are counted"):
+        thulium.connections(**bounds).count()
 
 
 def test_count_is_one_request(connect: Connect) -> None:
@@ -96,13 +104,15 @@ def test_a_row_limit_stops_the_reading_early(connect: Connect) -> None:
         scanning, heading = connect(url), connect(url)
         assert scanning.connections(date_from=FIRST).scan().head(5).collect().equals(whole.head(5))
         assert heading.connections(date_from=FIRST).head(5).to_polars().equals(whole.head(5))
-    assert max(scanning.requests, heading.requests) < 20 < whole.height / 400
+    assert max(scanning.requests, heading.requests) < 10 < whole.height / 100
 
 
 def test_a_head_narrows_and_never_widens(thulium: Thulium) -> None:
     calls = thulium.connections(date_from=FIRST)
     assert calls.head(3).head(5).to_polars().height == 3
     assert calls.head(0).to_polars().height == 0
+    with pytest.raises(FilterError, match="from 0"):
+        calls.head(-5)
 
 
 def test_leaving_the_iterator_early_stops_the_workers(connect: Connect) -> None:

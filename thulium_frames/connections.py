@@ -45,7 +45,8 @@ class Thulium:
     `url` may be the system's name alone. What is not given comes from THULIUM_URL, THULIUM_USER, and for the password
     from `password_file`, THULIUM_PASSWORD_FILE, THULIUM_PASSWORD, netrc (when `netrc`), or `ask`, which gets a prompt
     (`getpass.getpass` will do). `time_zone` is the one of the system's wall clock. `workers` is how many requests may
-    be in flight at once. Nothing is sent before calls are asked for. Raises SettingsError.
+    be in flight at once, `retries` says when a request is given up, `reading` in what sizes is read. Nothing is sent
+    before calls are asked for. Raises SettingsError.
     """
 
     def __init__(
@@ -162,7 +163,9 @@ class Connections:
         return f"Connections({', '.join(filter(None, [self.thulium.url, str(self.filters), limit]))})"
 
     def head(self, rows: int = 5) -> Connections:
-        """The first `rows` of these calls; little more than those is read."""
+        """The first `rows` of these calls; of a system that sorts by date, little more than those is read."""
+        if rows < 0:
+            raise FilterError(f"the first {rows} calls are none: give a number from 0")
         return replace(self, limit=rows if self.limit is None else min(rows, self.limit))
 
     @property
@@ -184,8 +187,11 @@ class Connections:
     def count(self) -> int:
         """How many calls there are, by the system's own count; one request.
 
-        It relies on `date_to` being included to the minute, as Thulium's page has it. A frame does not.
+        It relies on `date_to` being included to the minute, as Thulium's page has it. A frame does not. Raises
+        FilterError when a bound is within a minute: the API counts whole ones.
         """
+        if self.filters.start.second or self.filters.end.second:
+            raise FilterError("whole minutes are counted: give bounds without seconds, or take to_polars().height")
         count = self._count(self.filters.start, self.filters.last_minute)
         return count if self.limit is None else min(count, self.limit)
 
@@ -232,19 +238,22 @@ class Connections:
     def pieces(
         self,
         window: Window | None = None,
-        on_count: Callable[[int], object] = id,
+        on_count: Callable[[int], object] = lambda _: None,
         columns: Collection[str] = SCHEMA.names,
     ) -> Generator[Piece]:
         """The calls of `window`, by default of all the query, window by window in time order, empty ones too.
 
         `on_count` hears once how many calls the system counts.
         """
+        reading, workers = self.thulium.reading, self.thulium.workers
+        if self.limit is not None:
+            reading, workers = reading.for_rows(self.limit, workers)
         pieces = read_pieces(
             window or self._window,
             self._ask,
             lambda calls: to_batch(calls, self.thulium.time_zone, columns),
-            reading=self.thulium.reading.for_rows(self.limit),
-            workers=self.thulium.workers,
+            reading=reading,
+            workers=workers,
             on_count=on_count,
         )
         return pieces if self.limit is None else _first(self.limit, pieces)

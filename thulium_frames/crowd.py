@@ -13,9 +13,9 @@ _Calls = dict[Identity, list[Call]]
 class Crowd:
     """The calls of a crowded minute, collected from reads of all its pages.
 
-    They are proven once as many were told apart as the system counts, and each was seen again afterwards: all of them
-    were there at the moment between. A call counts as often as it stood on one page: rows of one page are different
-    calls even when they are equal.
+    They are proven once as many were told apart as the system counts, and each was seen again afterwards: all of
+    them were there at the moment between. Each read goes one page behind that count, which may be too low. A call
+    counts as often as it stood on one page: rows of one page are different calls even when they are equal.
     """
 
     def __init__(self, window: Window, fruitless_reads: int) -> None:
@@ -39,7 +39,7 @@ class Crowd:
             self._forget()
         self._count = page.count
         self._note(page)
-        if self._is_proven():
+        if self._is_proven(page):
             return list(_flat(self._again))
         self._move_on(page)
         return None
@@ -61,12 +61,15 @@ class Crowd:
         if _size(self._seen) > self._count:
             self._forget()
 
-    def _is_proven(self) -> bool:
-        return self._count == _size(self._seen) == _size(self._again)
+    def _is_proven(self, page: Page) -> bool:
+        """Not by a page that has more than is counted, nor is a minute empty because nothing comes behind its calls."""
+        is_sound = len(page.calls) <= page.count and (page.count > 0 or self.offset == 0)
+        return is_sound and self._count == _size(self._seen) == _size(self._again)
 
     def _move_on(self, page: Page) -> None:
+        is_within = self.offset < page.count
         self.offset += len(page.calls)
-        if page.calls and self.offset < page.count:
+        if page.calls and is_within:  # one page more than is counted shows whether there is more
             return
         self.offset = 0
         self._reads += 1

@@ -1,6 +1,7 @@
 """The window tree: which page of which window to ask for next, and when its calls are proven. No I/O and no threads.
 
-A window whose answer fits one page is a snapshot, exact by construction. A page that does not hold all of its window
+A window whose answer fits one page is a snapshot, exact by construction; behind a page that is as long as asked for it
+is asked whether there is more, since a count may be of the page alone. A page that does not hold all of its window
 proves a part of it when its calls come in the order of their dates: every minute before its last one is complete, and
 the rest of the window is asked for as a window of its own, so nothing that comes or goes meanwhile can shift a call
 out of sight. That the system does sort by date is held against its own counts: page and rest must add up, or the part
@@ -11,6 +12,7 @@ the same count of them.
 """
 
 import heapq
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -46,17 +48,17 @@ class Reading:
         if not 1 <= self.page_rows <= MAX_LIMIT or min(sizes) < 1:
             raise SettingsError(f"rows a page are from 1 to {MAX_LIMIT}, the other sizes at least 1, not {self}")
 
-    def for_rows(self, rows: int | None) -> "Reading":
-        """The same, in windows no larger than helps who takes only the first `rows`."""
-        if rows is None:
-            return self
-        enough = max(rows, self.page_rows)
-        return replace(
-            self,
-            window_rows=min(enough, self.window_rows),
-            ahead_rows=min(enough, self.ahead_rows),
-            batch_rows=min(enough, self.batch_rows),
-        )
+    def for_rows(self, rows: int, workers: int) -> tuple["Reading", int]:
+        """How to read, and with how many workers, for one who takes only the first `rows`.
+
+        A few pages are read one after the other from the beginning, more in windows no larger than helps.
+        """
+        if rows <= _FEW_PAGES * self.page_rows:
+            few = max(rows, 1)
+            return replace(self, window_rows=sys.maxsize, ahead_rows=few, batch_rows=min(few, self.batch_rows)), 1
+        sizes = (self.window_rows, self.ahead_rows, self.batch_rows)
+        window_rows, ahead_rows, batch_rows = (min(rows, size) for size in sizes)
+        return replace(self, window_rows=window_rows, ahead_rows=ahead_rows, batch_rows=batch_rows), workers
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class WindowRead:
     """About so many calls; 0 when nobody knows."""
     offset: int = 0
     """Where the next page of it begins; from the end, where the newest calls come first."""
+    full: Sequence[Call] | None = None
+    """A page as long as asked for that has all calls by their count; whether none stands behind it is asked for now."""
     crowd: Crowd | None = None
 
     @property
@@ -93,6 +97,8 @@ class Run:
     calls: list[Call]
 
 
+#: So many are had soonest without sharing them out.
+_FEW_PAGES = 20
 #: Where one window was cut off another, and up to where both are asked for.
 _Seam = tuple[datetime, datetime]
 #: A window is cut into this many parts at most, fewer where each is to fit a page: nights have no calls, noons many.
@@ -221,16 +227,32 @@ class Tree:
 
     def _all_of(self, read: WindowRead, page: Page) -> Sequence[Call] | None:
         """All calls of a window, if this page completes them; else it is wanted on."""
-        if read.crowd is None:
-            if len(page.calls) == page.count:
-                return page.calls if read.until == read.window.end else calls_before(read.window.end, page.calls)
-            if self._narrow(read, page):
-                return None
-            if read.until != read.window.end:
-                self._want(WindowRead(read.window, read.window.end))
-                return None
-            read.crowd = Crowd(read.window, self._reading.fruitless_reads)
-        if (calls := read.crowd.add(page)) is None:
+        if read.crowd is not None:
+            return self._add(read, read.crowd, page)
+        if read.full is not None and not page.calls:
+            return _own(read, read.full)
+        if read.full is None and len(page.calls) == page.count:
+            if page.count != self._reading.page_rows:
+                return _own(read, page.calls)
+            self._want(replace(read, offset=page.count, full=page.calls))
+        elif not self._narrow(read, page):
+            return self._of_minute(read, page)
+        return None
+
+    def _of_minute(self, read: WindowRead, page: Page) -> Sequence[Call] | None:
+        """A minute that does not fit its page is asked for by itself, and is a crowd if it is that already."""
+        if read.until != read.window.end:
+            self._want(WindowRead(read.window, read.window.end))
+            return None
+        crowd = Crowd(read.window, self._reading.fruitless_reads)
+        minute = WindowRead(read.window, read.until, crowd=crowd)
+        if read.full is None:
+            return self._add(minute, crowd, page)
+        self._want(minute)  # this page is not its first
+        return None
+
+    def _add(self, read: WindowRead, crowd: Crowd, page: Page) -> Sequence[Call] | None:
+        if (calls := crowd.add(page)) is None:
             self._want(read)
         return calls
 
@@ -271,6 +293,8 @@ class Tree:
     @property
     def _most(self) -> int:
         """A sorted window with more is not read page by page, but split."""
+        if self._workers == 1:
+            return self._reading.window_rows
         share = min(self._reading.window_rows, self._reading.ahead_rows // self._workers)
         return max(self._reading.page_rows, share)
 
@@ -284,6 +308,11 @@ class Tree:
 
     def _want(self, read: WindowRead) -> None:
         heapq.heappush(self._wanted, (read.window.start, read))
+
+
+def _own(read: WindowRead, calls: Sequence[Call]) -> Sequence[Call]:
+    """What is its own of all that was asked for."""
+    return calls if read.until == read.window.end else calls_before(read.window.end, calls)
 
 
 def _share(count: int, window: Window, until: datetime) -> int:
