@@ -5,6 +5,7 @@ import gzip
 import inspect
 import json
 import logging
+import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -559,7 +560,7 @@ def test_a_message_says_where_it_was(given: Answer) -> None:
 def test_what_was_given_up_says_what_how_often_and_what_to_do() -> None:
     error, _ = failure_of([answer(envelope("zajęty"), 500, "Internal Server Error")])
     assert "500 Internal Server Error: zajęty" in str(error)
-    assert "given up after 4 failed tries and 0 s" in str(error)
+    assert re.search(r"given up after 4 failed tries and \d+ s", str(error))
     assert "same command" in str(error)
     assert len(str(error).splitlines()) <= 2
 

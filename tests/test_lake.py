@@ -102,6 +102,23 @@ def test_a_filter_on_call_date_opens_its_file_alone(lake: Lake) -> None:
     assert not lake.scan().filter(pl.col("call_date") == ALL_DAYS[0]).collect().is_empty()
 
 
+@pytest.mark.parametrize("place", ["lake[1]", "a*", "{x}", "customer=5/x=1/lake"])
+def test_a_lake_is_read_wherever_it_lies(lake: Lake, tmp_path: Path, place: str) -> None:
+    moved = tmp_path / place
+    moved.parent.mkdir(parents=True, exist_ok=True)
+    rows = lake.scan().collect()
+    lake.path.rename(moved)
+    assert scan_lake(moved).collect().equals(rows)
+    assert scan_lake(moved, date_from=LAST, date_to=LAST).collect().equals(rows.filter(pl.col("call_date") == LAST))
+
+
+def test_a_lake_below_a_folder_that_stands_for_a_column_is_not_scanned(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "queue_id=34").mkdir()
+    lake.path.rename(tmp_path / "queue_id=34" / "lake")
+    with pytest.raises(LakeError, match="stand for the column queue_id"):
+        scan_lake(tmp_path / "queue_id=34" / "lake")
+
+
 def test_files_are_what_the_design_says(lake: Lake) -> None:
     with pq.ParquetFile(file_of(lake, FIRST), page_checksum_verification=True) as file:
         assert file.schema_arrow.equals(SCHEMA)
@@ -264,16 +281,23 @@ def test_a_lost_or_foreign_manifest_is_told(lake: Lake, thulium: Thulium) -> Non
     calls = thulium.connections(date_from=FIRST)
     manifest = lake.path / "_thulium_frames.json"
     whole = json.loads(manifest.read_text())
+    empty = Lake(lake.path.with_name("empty"))
+    empty.path.mkdir()
     for content, kind in [
         ("{", LakeDamagedError),
         ('{"format": "another"}', LakeDamagedError),
         (json.dumps(whole | {"schema": 99}), LakeMismatchError),
     ]:
-        manifest.write_text(content)
-        with pytest.raises(kind):
-            lake.status()
-        with pytest.raises(kind):
-            calls.write_parquet(lake.path)
+        for one in (lake, empty):
+            (one.path / manifest.name).write_text(content)
+            with pytest.raises(kind):
+                one.status()
+            with pytest.raises(kind):
+                calls.write_parquet(one.path)
+            assert (one.path / manifest.name).read_text() == content
+    (empty.path / manifest.name).write_text(json.dumps(whole | {"origin": whole["origin"] | {"system": "another"}}))
+    calls.write_parquet(empty.path)  # nothing was held of the other
+    assert empty.status().origin == calls.origin
     manifest.unlink()
     with pytest.raises(LakeDamagedError, match="missing"):
         calls.write_parquet(lake.path)

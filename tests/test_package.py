@@ -47,7 +47,7 @@ IMPORTS: dict[str, set[str]] = {
         "tree", "update", "windows",
     },
     "pushdown": {"errors", "filters", "windows"},
-    "doctor": {"connections", "decode"},
+    "doctor": {"connections", "decode", "windows"},
     "simulator": {"schema"},
     "metrics": set(),
     "charts": {"metrics"},

@@ -136,6 +136,11 @@ def test_credentials_inside_the_url_are_taken_out_of_it(user: str, password: str
     assert settings.password.reveal() == password
 
 
+def test_the_password_inside_the_url_is_that_of_its_user_alone() -> None:
+    with pytest.raises(SettingsError, match="no password"):
+        resolve(f"https://someone:{HIDDEN}@acme.thulium.com", "another")
+
+
 def test_credentials_inside_the_url_are_shown_nowhere() -> None:
     settings = resolve(f"https://someone:{quote(HIDDEN)}@acme.thulium.com")
     for shown in (repr(settings), str(settings), f"{settings}", settings.url, settings.system):

@@ -37,7 +37,7 @@ _MAX_REDIRECTS = 3
 _MAY_PASS = (408, 425, 429)
 _SLOW_DOWN = (429, 503)
 _API_USERS = "Administration, Users, API users in the Thulium panel"
-_CONTINUE = "The same command continues where it stopped."
+_CONTINUE = "Run the same again; an export continues where it stopped."
 
 _CANNOT_BE_SENT = (
     httpx.UnsupportedProtocol,

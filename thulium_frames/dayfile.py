@@ -207,7 +207,7 @@ def read_day(lake: Path, day: date) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if damage := _misfit(file, day, path.stat().st_size):
                 raise LakeDamagedError(damage)
-            for batch in file.iter_batches():
+            for batch in file.iter_batches(use_threads=False):
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=SCHEMA)
     except LakeDamagedError:
         raise
@@ -240,7 +240,12 @@ def _misplaced(file: pq.ParquetFile, day: date) -> str | None:
     last = pl.DataFrame(schema=pl.Schema(SCHEMA))
     for number in range(file.num_row_groups):
         frame = pl.concat(
-            [last, pl.DataFrame(pa.Table.from_arrays(file.read_row_group(number).columns, schema=SCHEMA))]
+            [
+                last,
+                pl.DataFrame(
+                    pa.Table.from_arrays(file.read_row_group(number, use_threads=False).columns, schema=SCHEMA)
+                ),
+            ]
         )
         if frame["date"].null_count() or (frame["date"].dt.date() != day).any():
             return "it holds rows of another day"

@@ -172,10 +172,15 @@ def _date_utc(time_zone: str) -> pl.Expr:
     date = pl.col("date")
     earlier = _in_utc(date, time_zone, ambiguous="earliest")
     later = _in_utc(date, time_zone, ambiguous="latest")
-    epoch = pl.from_epoch(pl.col("connection_id").str.extract(_ID_EPOCH).cast(pl.Int64)).dt.replace_time_zone("UTC")
+    epoch = id_epoch()
     only_later_fits = (earlier + _MINUTE < epoch) & (epoch <= later + _MINUTE)
     in_gap = _in_utc(date - _DAY, time_zone, ambiguous="earliest") + _DAY
     return pl.when(only_later_fits).then(later).otherwise(earlier).fill_null(in_gap).alias("date_utc")
+
+
+def id_epoch() -> pl.Expr:
+    """The clock of the exchange in `connection_id`, in seconds and UTC; null where the id has none."""
+    return pl.from_epoch(pl.col("connection_id").str.extract(_ID_EPOCH).cast(pl.Int64)).dt.replace_time_zone("UTC")
 
 
 def _in_utc(date: pl.Expr, time_zone: str, *, ambiguous: Literal["earliest", "latest"]) -> pl.Expr:

@@ -3,16 +3,13 @@
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 
 import msgspec
 import polars as pl
 
 from thulium_frames.connections import Connections, Thulium
-from thulium_frames.decode import Page, read_page, to_batch
-
-_MINUTE = timedelta(minutes=1)
-_ID_EPOCH = r"([0-9]{9,11})\.[0-9]+$"
+from thulium_frames.decode import Page, id_epoch, read_page, to_batch
+from thulium_frames.windows import MINUTE
 
 
 @dataclass(frozen=True)
@@ -82,9 +79,8 @@ def _date_to(thulium: Thulium, frame: pl.DataFrame) -> str | None:
 
 
 def _time_zone_fits(frame: pl.DataFrame) -> bool | None:
-    epoch = pl.from_epoch(pl.col("connection_id").str.extract(_ID_EPOCH).cast(pl.Int64)).dt.replace_time_zone("UTC")
-    apart = frame.select((pl.col("date_utc") - epoch).abs()).to_series().drop_nulls()
-    return None if apart.is_empty() else (apart <= 2 * _MINUTE).sum() > len(apart) / 2
+    apart = frame.select((pl.col("date_utc") - id_epoch()).abs()).to_series().drop_nulls()
+    return None if apart.is_empty() else (apart <= 2 * MINUTE).sum() > len(apart) / 2
 
 
 def _rescued(frame: pl.DataFrame) -> dict[str, int]:

@@ -150,11 +150,17 @@ class Lake:
         that are no days or are out of order.
         """
         files = [day_file(self.path, day) for day in self._days(date_from, date_to)]
-        schema = pl.Schema(LAKE_SCHEMA)
+        schema, above = pl.Schema(LAKE_SCHEMA), self._columns_above()
         if not files:
             return pl.LazyFrame(schema=schema)
         # With the schema given, each file is opened once: one that is replaced meanwhile is read whole, old or new.
-        return pl.scan_parquet(files, schema=schema, hive_partitioning=True, hive_schema={"call_date": pl.Date})
+        return pl.scan_parquet(
+            files,
+            glob=False,
+            schema=schema,
+            hive_partitioning=True,
+            hive_schema={"call_date": pl.Date} | dict.fromkeys(above, pl.String),
+        ).drop(above)
 
     def batches(self, date_from: Bound | None = None, date_to: Bound | None = None) -> Iterator[pa.RecordBatch]:
         """Record batches of `LAKE_SCHEMA`, day by day in flat memory; nothing is opened before the first is asked for.
@@ -178,6 +184,16 @@ class Lake:
 
     def __arrow_c_schema__(self) -> object:
         return LAKE_SCHEMA.__arrow_c_schema__()
+
+    def _columns_above(self) -> set[str]:
+        """What readers of Hive-partitioned folders take for columns in the path of the lake itself."""
+        above = {part.partition("=")[0] for part in self.path.parts if "=" in part}
+        if hidden := above & set(LAKE_SCHEMA.names):
+            raise LakeError(
+                f"the lake {self.path} cannot be scanned: a folder above it would stand for the column "
+                f"{min(hidden)}.\nMove the lake, or rename that folder"
+            )
+        return above
 
     def _days(self, date_from: Bound | None, date_to: Bound | None) -> list[date]:
         first, last = Filters(date_from=date_from, date_to=date_to).days

@@ -69,11 +69,13 @@ def _check(origin: dict[str, Any]) -> None:
 
 def check_in(lake: Path, origin: dict[str, Any]) -> None:
     """Mark a lake without days with what it is about to hold; refuse one that holds something else."""
-    if not any(day_folders(lake)):
+    is_new = not any(day_folders(lake))
+    held = origin if is_new and not (lake / MANIFEST).exists() else read_origin(lake)
+    if is_new:
         content = {"format": _FORMAT, "schema": SCHEMA_VERSION, "origin": origin}
         with replacing(lake / MANIFEST) as staged:
             staged.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    held = read_origin(lake)
+        return
     for name, value in origin.items():
         if held.get(name) != value:
             raise LakeMismatchError(

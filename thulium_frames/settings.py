@@ -86,7 +86,7 @@ def resolve(
         ("THULIUM_PASSWORD_FILE", lambda: _read_password(path) if (path := _env("PASSWORD_FILE")) else None),
         ("THULIUM_PASSWORD", lambda: _env("PASSWORD")),
         ("netrc", lambda: dict([_from_netrc(parts)]).get(user) if use_netrc else None),
-        ("the URL", lambda: unquote(parts.password or "")),
+        ("the URL", lambda: unquote(parts.password or "") if user == unquote(parts.username or "") else None),
         ("the prompt", lambda: ask(f"Password of {user} at {address}") if ask else None),
     ]
     for source, read in sources:
@@ -158,7 +158,7 @@ def _is_address(host: str) -> bool:
 
 def _read_password(path: str) -> str:
     try:
-        data = sys.stdin.buffer.read() if path == "-" else _read_private(Path(path))
+        data = _read_stdin() if path == "-" else _read_private(Path(path))
         password = data.decode().removesuffix("\n").removesuffix("\r")
     except OSError as error:
         raise SettingsError(f"the password file {path} cannot be read: {error.strerror}") from error
@@ -167,6 +167,10 @@ def _read_password(path: str) -> str:
     if not password:
         raise SettingsError(f"the password file {path} is empty")
     return password
+
+
+def _read_stdin() -> bytes:
+    return sys.stdin.buffer.read() if sys.stdin else b""  # it may be closed
 
 
 def _read_private(path: Path) -> bytes:

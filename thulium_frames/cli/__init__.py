@@ -6,7 +6,6 @@ Frames, Arrow and the terminal library are loaded by the commands that use them,
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import traceback
@@ -62,8 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except ThuliumFramesError as error:
         return _failed(error, error.exit_code)
-    except BrokenPipeError:  # who reads the output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # click's, when who reads the output has left
         return 0
     except Exception as error:
         return _failed(error, 1)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from thulium_frames.dayfile import row_groups
 from thulium_frames.durable import replacing
-from thulium_frames.errors import SettingsError
+from thulium_frames.errors import SettingsError, ThuliumFramesError
 from thulium_frames.schema import SCHEMA
 
 Writer = Callable[[Path, Iterator[pa.Table], pa.Schema], None]
@@ -17,15 +17,18 @@ Writer = Callable[[Path, Iterator[pa.Table], pa.Schema], None]
 
 def writer_for(output: Path) -> Writer:
     """Raises SettingsError when the name asks for no format there is, or its folder is not there."""
-    if output.suffix not in _WRITERS:
-        raise SettingsError(f"{output} has no format: name it {', '.join('FILE' + suffix for suffix in _WRITERS)}")
+    if (suffix := output.suffix.lower()) not in _WRITERS:
+        raise SettingsError(f"{output} tells no format: name it {', '.join('FILE' + suffix for suffix in _WRITERS)}")
     if not output.parent.is_dir():
         raise SettingsError(f"there is no folder {output.parent}: make it first")
-    return _WRITERS[output.suffix]
+    return _WRITERS[suffix]
 
 
 def write(output: Path, writer: Writer, batches: Iterator[pa.RecordBatch], names: list[str]) -> int:
-    """Write the batches, which have these columns; returns how many rows. An older file stays until all is written."""
+    """Write the batches, which have these columns; returns how many rows. An older file stays until all is written.
+
+    Raises SettingsError when that cannot be done there.
+    """
     rows = 0
 
     def counted() -> Iterator[pa.Table]:
@@ -35,8 +38,13 @@ def write(output: Path, writer: Writer, batches: Iterator[pa.RecordBatch], names
             yield table
 
     schema = pa.schema([SCHEMA.field(name) for name in names])
-    with replacing(output) as staged:
-        writer(staged, counted(), schema)
+    try:
+        with replacing(output) as staged:
+            writer(staged, counted(), schema)
+    except ThuliumFramesError:
+        raise
+    except OSError as error:
+        raise SettingsError(f"{output} cannot be written: {error.strerror or error}") from error
     return rows
 
 

@@ -72,7 +72,7 @@ def system_options(command: _Command) -> _Command:
     @wraps(command)
     def with_system(**given: Any) -> Any:
         system = {name: given.pop(name) for name in _SYSTEM_NAMES}
-        with thulium_frames.Thulium(**system, ask=_prompt if sys.stdin.isatty() else None) as thulium:
+        with thulium_frames.Thulium(**system, ask=_prompt if sys.stdin and sys.stdin.isatty() else None) as thulium:
             _save_memory()
             return command(thulium=thulium, **given)
 

@@ -9,8 +9,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 _NO_LIMIT = 1_000
+_UNSHOWABLE = dict.fromkeys([*range(32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
 
 
 @contextmanager
@@ -40,7 +42,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     console.print(table)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object) -> Text:
+    """What a record says is text, and no markup or command of the terminal."""
     if isinstance(value, datetime):
-        return str(value).removesuffix(":00")
-    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+        return Text(f"{value:%Y-%m-%d %H:%M:%S}".removesuffix(":00"))
+    shown = "" if value is None else str(value)
+    return Text(shown.translate(_UNSHOWABLE))

@@ -42,6 +42,8 @@ def fetch(calls: Connections, limit: int | None, columns: str | None, output: Pa
     names = [name.strip() for name in (columns or (",".join(SCHEMA.names) if output else _PREVIEW_COLUMNS)).split(",")]
     if unknown := [name for name in names if name not in SCHEMA.names]:
         raise click.BadParameter(f"there is no column {unknown[0]}. Columns are {', '.join(SCHEMA.names)}")
+    if len(set(names)) < len(names):
+        raise click.BadParameter(f"{columns} names a column twice")
     if output is None:
         _preview(calls.head(limit or _PREVIEW_ROWS), names)
         return
