@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import duckdb
@@ -501,6 +503,22 @@ def test_a_day_that_is_put_in_its_place_during_an_interrupt_is_noted(
         signal.signal(signal.SIGINT, before)
     assert noted[-1].days_written == days_in(tmp_path)
     assert noted[-1].days_written[-1] == LAST
+
+
+def test_a_day_that_is_handed_over_when_an_interrupt_comes_is_noted(
+    thulium: Thulium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[Update] = []
+
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, *work: Any) -> Any:  # type: ignore[override]  # called with positions alone
+            super().submit(*work)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("thulium_frames.update.ThreadPoolExecutor", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Lake(tmp_path).update(thulium.connections(date_from=FIRST, date_to=LAST), on_progress=noted.append)
+    assert noted[-1].days_written == days_in(tmp_path) == [FIRST]
 
 
 def test_what_came_first_is_told_when_a_day_cannot_be_written_either(
