@@ -26,6 +26,7 @@ _SEAL_MARK = b"sha256:"
 _OPEN_SEAL = _SEAL_MARK + b"0" * 64
 _UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
 _ROW_GROUP_ROWS = 100_000
+_THREADS = False  # one that met a damaged page may be alive at exit, and abort the process
 #: Columns whose values repeat within a day; a dictionary of the others is larger than they are.
 _OF_FEW_VALUES = [
     *("dst", "disposition", "operator", "user", "user_login", "dst_user", "dst_user_login", "outbound_id"),
@@ -207,7 +208,7 @@ def read_day(lake: Path, day: date) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if damage := _misfit(file, day, path.stat().st_size):
                 raise LakeDamagedError(damage)
-            for batch in file.iter_batches(use_threads=False):
+            for batch in file.iter_batches(use_threads=_THREADS):
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=SCHEMA)
     except LakeDamagedError:
         raise
@@ -239,14 +240,8 @@ def _misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
 def _misplaced(file: pq.ParquetFile, day: date) -> str | None:
     last = pl.DataFrame(schema=pl.Schema(SCHEMA))
     for number in range(file.num_row_groups):
-        frame = pl.concat(
-            [
-                last,
-                pl.DataFrame(
-                    pa.Table.from_arrays(file.read_row_group(number, use_threads=False).columns, schema=SCHEMA)
-                ),
-            ]
-        )
+        group = file.read_row_group(number, use_threads=_THREADS)
+        frame = pl.concat([last, pl.DataFrame(pa.Table.from_arrays(group.columns, schema=SCHEMA))])
         if frame["date"].null_count() or (frame["date"].dt.date() != day).any():
             return "it holds rows of another day"
         if not frame.equals(frame.sort(ROW_ORDER)):

@@ -172,8 +172,7 @@ def _date_utc(time_zone: str) -> pl.Expr:
     date = pl.col("date")
     earlier = _in_utc(date, time_zone, ambiguous="earliest")
     later = _in_utc(date, time_zone, ambiguous="latest")
-    epoch = id_epoch()
-    only_later_fits = (earlier + _MINUTE < epoch) & (epoch <= later + _MINUTE)
+    only_later_fits = (earlier + _MINUTE < id_epoch()) & (id_epoch() <= later + _MINUTE)
     in_gap = _in_utc(date - _DAY, time_zone, ambiguous="earliest") + _DAY
     return pl.when(only_later_fits).then(later).otherwise(earlier).fill_null(in_gap).alias("date_utc")
 

@@ -293,9 +293,9 @@ class Tree:
     @property
     def _most(self) -> int:
         """A sorted window with more is not read page by page, but split."""
-        if self._workers == 1:
-            return self._reading.window_rows
-        share = min(self._reading.window_rows, self._reading.ahead_rows // self._workers)
+        share = self._reading.window_rows
+        if self._workers > 1:
+            share = min(share, self._reading.ahead_rows // self._workers)
         return max(self._reading.page_rows, share)
 
     def _parts(self, count: int, order: Order) -> int:
