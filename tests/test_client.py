@@ -561,7 +561,7 @@ def test_what_was_given_up_says_what_how_often_and_what_to_do() -> None:
     error, _ = failure_of([answer(envelope("zajęty"), 500, "Internal Server Error")])
     assert "500 Internal Server Error: zajęty" in str(error)
     assert re.search(r"given up after 4 failed tries and \d+ s", str(error))
-    assert "same command" in str(error)
+    assert "continues where it stopped" in str(error)
     assert len(str(error).splitlines()) <= 2
 
 
