@@ -133,6 +133,18 @@ def test_fetch_writes_one_file(run: Run, connect: Connect, tmp_path: Path, suffi
     assert tags == frame["tags"].to_list()
 
 
+def test_the_ending_of_a_file_may_be_in_capitals(run: Run, tmp_path: Path) -> None:
+    assert run("fetch", *DAYS, "--limit", 3, "-o", "CALLS.CSV").returncode == 0
+    assert pl.read_csv(tmp_path / "CALLS.CSV").height == 3
+
+
+def test_a_system_that_refuses_is_not_a_file_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
+    done = run("fetch", *DAYS, "-o", "calls.csv", password="wrong-secret")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "401" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_csv_holds_nested_columns_as_json(run: Run, connect: Connect, tmp_path: Path) -> None:
     run("fetch", *DAYS, "-o", "calls.csv", "--columns", "rating")
     told = [json.loads(text) if text else None for text in pl.read_csv(tmp_path / "calls.csv")["rating"]]

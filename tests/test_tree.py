@@ -942,7 +942,8 @@ def test_the_first_rows_of_ten_years_cost_a_page_and_the_one_that_proves_it(
 ) -> None:
     ten_years = Window(datetime(2014, 1, 1), datetime(2024, 1, 1))
     server = Server(spread(1000, ten_years), order)
-    tree = Tree(ten_years, *SMALL.for_rows(rows, workers=4))
+    reading = replace(SMALL, window_rows=50, ahead_rows=500, batch_rows=50)
+    tree = Tree(ten_years, *reading.for_rows(rows, workers=4))
     found: dict[datetime, Run] = {}
     while ten_years.start not in found:
         task = tree.next_request()
