@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from thulium_frames import Thulium
-from thulium_frames.pacing import RetryPolicy
+from thulium_frames import RetryPolicy, Thulium
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 
 #: The Polish clocks go back on the 27th.

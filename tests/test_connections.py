@@ -13,12 +13,12 @@ import pytest
 
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Thulium
-from thulium_frames.call import Call, Record, calls_of
-from thulium_frames.decode import Page, to_batch
 from thulium_frames.errors import ApiError, ContractError, FilterError, SettingsError
-from thulium_frames.fetch import read_pieces
+from thulium_frames.reading import Reading, Span
+from thulium_frames.reading.crew import read_pieces
+from thulium_frames.records.call import HeldCall, Record, calls_of
+from thulium_frames.records.decode import Page, to_batch
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
-from thulium_frames.tree import Reading, Span
 from thulium_frames.windows import MINUTE, Window
 
 
@@ -155,6 +155,7 @@ def test_wrong_use_is_told_before_any_request(url: str) -> None:
         Thulium(url, "demo", "demo", time_zone="Europe/Warszawa")
     with pytest.raises(SettingsError, match="at least 1"):
         Thulium(url, "demo", "demo", workers=0)
+    assert Reading().page_rows == Reading(page_rows=100).page_rows == 100
     with pytest.raises(SettingsError, match="from 1 to 100"):
         Reading(page_rows=101)
     with pytest.raises(SettingsError, match="at least 1"):
@@ -173,7 +174,7 @@ def by_the_minute(window: Window, span: Span, stop: threading.Event) -> Page:  #
     return Page(len(minutes), calls_of([Record(f"{moment:%Y-%m-%d %H:%M}") for moment in minutes[:10]]))
 
 
-def to_warsaw(calls: Sequence[Call]) -> pa.RecordBatch:
+def to_warsaw(calls: Sequence[HeldCall]) -> pa.RecordBatch:
     return to_batch(calls, "Europe/Warsaw")
 
 
@@ -205,7 +206,7 @@ def test_a_call_that_cannot_be_placed_stops_no_window_before_its_own() -> None:
             return Page(1, calls_of([Record(src="1")]))
         return page
 
-    def to_columns(calls: Sequence[Call]) -> pa.RecordBatch:
+    def to_columns(calls: Sequence[HeldCall]) -> pa.RecordBatch:
         batch = to_warsaw(calls)
         if batch["date"].null_count:
             late.set()
@@ -222,7 +223,7 @@ def test_columns_are_built_in_the_thread_that_takes_them() -> None:
     """The workers never enter a native library: a program that ends with a thread in one aborts."""
     builders = set()
 
-    def to_columns(calls: Sequence[Call]) -> pa.RecordBatch:
+    def to_columns(calls: Sequence[HeldCall]) -> pa.RecordBatch:
         builders.add(threading.current_thread())
         return to_warsaw(calls)
 

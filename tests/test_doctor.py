@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
+from tests.cli.test_cli import PROGRAM, environment
 from tests.conftest import FIRST, LAST, Connect
-from tests.test_cli import PROGRAM, environment
 from thulium_frames.doctor import Findings, examine
 from thulium_frames.errors import AuthenticationError
 from thulium_frames.simulator import Centre, Faults, GeneratedCalls, create_app, running

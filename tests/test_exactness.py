@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import FIRST, LAST, Connect
 from tests.truth import frame_of, in_any_order
 from thulium_frames import Lake, scan_lake
+from thulium_frames.reading import Reading
 from thulium_frames.simulator import Centre, Faults, GeneratedCalls, LakeCalls, create_app, running
-from thulium_frames.tree import Reading
 
 SIZES = [
     Reading(page_rows=100),

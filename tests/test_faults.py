@@ -33,7 +33,8 @@ from starlette.types import Receive, Scope, Send
 
 from tests.witness import Row, comparable, history, told, wrongs
 from thulium_frames import SCHEMA, Lake, Thulium
-from thulium_frames.decode import Page, read_page, to_batch
+from thulium_frames.endpoint.pacing import Pace
+from thulium_frames.endpoint.retries import RetryPolicy
 from thulium_frames.errors import (
     ApiError,
     AuthenticationError,
@@ -41,8 +42,9 @@ from thulium_frames.errors import (
     ThuliumFramesError,
     UnprovenWindowError,
 )
-from thulium_frames.fetch import Ask, read_pieces
-from thulium_frames.pacing import Pace, RetryPolicy
+from thulium_frames.reading import Reading, Span
+from thulium_frames.reading.crew import Ask, read_pieces
+from thulium_frames.records.decode import Page, read_page, to_batch
 from thulium_frames.simulator import (
     CallSource,
     Centre,
@@ -58,7 +60,6 @@ from thulium_frames.simulator.fate import RateLimit
 from thulium_frames.simulator.query import Criteria, Query
 from thulium_frames.simulator.selection import Archive
 from thulium_frames.simulator.sources import Record
-from thulium_frames.tree import Reading, Span
 from thulium_frames.windows import MINUTE, Window, of_days
 
 EXAMPLES = int(os.environ.get("THULIUM_FRAMES_EXAMPLES", "40"))
@@ -92,7 +93,7 @@ class CountedLimit(RateLimit):
 @pytest.fixture(autouse=True, scope="module")
 def by_no_clock() -> Iterator[None]:
     with (
-        mock.patch("thulium_frames.client.Pace", HastyPace),
+        mock.patch("thulium_frames.endpoint.client.Pace", HastyPace),
         mock.patch("thulium_frames.simulator.front.RateLimit", CountedLimit),
     ):
         yield
@@ -757,10 +758,10 @@ def test_a_lake_read_by_a_wrong_clock_heals(years: int, tmp_path: Path) -> None:
     wrong = datetime(2024 + years, 10, 30, tzinfo=UTC)
     with running(app) as url, client(url) as thulium:
         calls = thulium.connections(date_from=FIRST, date_to=LAST)
-        with at("update", wrong):
+        with at("lake.lake", wrong):
             lake.update(calls)
         assert_whole(lake, app, faults)
-        with at("update", datetime(2024, 11, 30, tzinfo=UTC)):
+        with at("lake.lake", datetime(2024, 11, 30, tzinfo=UTC)):
             assert lake.update(calls).days_skipped == []
             assert assert_whole(lake, app, faults) == list(CALLS.days())
             assert lake.update(calls).days_skipped == list(CALLS.days())
@@ -770,7 +771,7 @@ def test_a_lake_read_by_a_wrong_clock_heals(years: int, tmp_path: Path) -> None:
 def test_a_wrong_clock_does_not_lengthen_a_pause_that_ends_at_a_date(years: int) -> None:
     faults = Faults(rate_limit=4, rate_window=0.3, retry_after="date")
     app = create_app(CALLS, faults=faults)
-    with at("client", datetime(2026 + years, 1, 1, tzinfo=UTC)), running(app) as url, client(url) as thulium:
+    with at("endpoint.refusals", datetime(2026 + years, 1, 1, tzinfo=UTC)), running(app) as url, client(url) as thulium:
         assert_true(frame_of(thulium), app, faults)
     assert app.dealt["rate_limit"] > 0
 

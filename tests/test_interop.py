@@ -15,12 +15,13 @@ import pytest
 
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Connections, Lake, Thulium, scan_lake
-from thulium_frames.dayfile import day_file, put_day, seal_day
 from thulium_frames.errors import FilterError, LakeDamagedError, LakeError
 from thulium_frames.lake import LAKE_SCHEMA
-from thulium_frames.manifest import check_in
+from thulium_frames.lake.dayfile import name_of, seal_day
+from thulium_frames.lake.manifest import check_in
+from thulium_frames.lake.storage import LocalFolder
+from thulium_frames.reading import Reading
 from thulium_frames.simulator import Centre, Faults, GeneratedCalls, create_app, running
-from thulium_frames.tree import Reading
 
 Counts = dict[str, int]
 Taker = Callable[[Any], Counts]
@@ -73,12 +74,13 @@ def lake(tmp_path: Path, calls: Connections) -> Lake:
 @pytest.fixture
 def three_years(tmp_path: Path, calls: Connections) -> Lake:
     """Only the first day of all is what it should be, so that nobody can read another one."""
-    check_in(tmp_path, calls.origin)
+    check_in(LocalFolder(tmp_path), calls.origin)
     for number in range(1096):
-        path = day_file(tmp_path, FIRST + timedelta(days=number))
+        path = tmp_path / name_of(FIRST + timedelta(days=number))
         path.parent.mkdir()
         path.write_bytes(b"not parquet")
-    put_day(seal_day(FIRST, calls.head(5).batches(), datetime.now(UTC)), tmp_path)
+    path = tmp_path / name_of(FIRST)
+    path.write_bytes(seal_day(FIRST, calls.head(5).batches(), datetime.now(UTC)).content)
     return Lake(tmp_path)
 
 
@@ -141,7 +143,7 @@ def test_asking_for_stream_or_schema_opens_nothing(tmp_path: Path, thulium: Thul
 
 def test_a_lake_is_streamed_day_by_day(lake: Lake) -> None:
     for day in range(1, 7):
-        day_file(lake.path, FIRST + timedelta(days=day)).write_bytes(b"not parquet")
+        (lake.path / name_of(FIRST + timedelta(days=day))).write_bytes(b"not parquet")
     batches = lake.batches()
     first_day = lake.scan(FIRST, FIRST).collect()
     assert pl.DataFrame(next(batches)).equals(first_day)
@@ -150,13 +152,13 @@ def test_a_lake_is_streamed_day_by_day(lake: Lake) -> None:
 
 
 def test_an_empty_lake_streams_no_rows_of_its_columns(tmp_path: Path, calls: Connections) -> None:
-    check_in(tmp_path, calls.origin)
+    check_in(LocalFolder(tmp_path), calls.origin)
     assert pa.table(Lake(tmp_path)).equals(LAKE_SCHEMA.empty_table())
 
 
 @every_taker
 def test_a_damaged_day_is_named_through_the_stream(lake: Lake, take: Taker) -> None:
-    path = day_file(lake.path, FIRST + timedelta(days=2))
+    path = lake.path / name_of(FIRST + timedelta(days=2))
     content = bytearray(path.read_bytes())
     content[200] ^= 0b0001_0000
     path.write_bytes(content)
@@ -175,7 +177,7 @@ def test_a_refusal_in_the_middle_is_told_through_the_stream(connect: Connect, ta
 
 
 def test_the_file_of_another_day_is_damage_to_the_stream(lake: Lake) -> None:
-    day_file(lake.path, LAST).write_bytes(day_file(lake.path, FIRST).read_bytes())
+    (lake.path / name_of(LAST)).write_bytes((lake.path / name_of(FIRST)).read_bytes())
     with pytest.raises(LakeDamagedError, match="file of 2024-10-23"):
         list(lake.batches(date_from=LAST))
 
@@ -217,7 +219,7 @@ def test_both_bounds_of_a_scan_are_included(
 
 
 def test_days_that_were_never_read_are_not_in_a_scan(lake: Lake) -> None:
-    day_file(lake.path, FIRST).unlink()
+    (lake.path / name_of(FIRST)).unlink()
     assert lake.scan(FIRST, LAST).collect().equals(lake.scan().collect())
 
 

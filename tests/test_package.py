@@ -20,34 +20,21 @@ from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 PACKAGE = "thulium_frames"
 FOLDER = Path(thulium_frames.__file__).parent
 
-#: What each module imports of the package; a new arrow in the picture is drawn here first.
+#: The rooms, and what each imports of the package; a new arrow in the picture is drawn here first.
 IMPORTS: dict[str, set[str]] = {
     "errors": set(),
     "schema": set(),
+    "bounds": {"errors"},
     "windows": set(),
-    "pacing": set(),
-    "durable": set(),
-    "call": set(),
-    "filters": {"errors"},
-    "settings": {"errors"},
-    "rescue": {"call", "schema"},
-    "decode": {"call", "errors", "rescue", "schema"},
-    "patience": {"errors", "pacing"},
-    "client": {"errors", "pacing", "patience", "settings"},
-    "sorting": {"call", "decode", "errors", "windows"},
-    "crowd": {"call", "decode", "errors", "windows"},
-    "tree": {"call", "crowd", "decode", "errors", "filters", "sorting", "windows"},
-    "fetch": {"call", "decode", "errors", "sorting", "tree", "windows"},
-    "dayfile": {"durable", "errors", "schema", "windows"},
-    "manifest": {"dayfile", "durable", "errors", "schema"},
-    "update": {"dayfile", "durable", "errors", "fetch", "filters", "windows"},
-    "lake": {"dayfile", "errors", "filters", "manifest", "schema", "update", "windows"},
+    "endpoint": {"bounds", "errors"},
+    "records": {"errors", "schema"},
+    "reading": {"errors", "records", "windows"},
+    "lake": {"bounds", "errors", "schema", "windows"},
+    "pushdown": {"bounds", "endpoint", "errors", "windows"},
     "connections": {
-        "client", "decode", "errors", "fetch", "filters", "lake", "pacing", "pushdown", "schema", "settings",
-        "tree", "update", "windows",
+        "bounds", "endpoint", "errors", "lake", "pushdown", "reading", "records", "schema", "windows",
     },
-    "pushdown": {"errors", "filters", "windows"},
-    "doctor": {"connections", "decode", "windows"},
+    "doctor": {"connections", "records", "windows"},
     "simulator": {"schema"},
     "metrics": set(),
     "charts": {"metrics"},
@@ -56,20 +43,20 @@ IMPORTS: dict[str, set[str]] = {
 #: These may import anything: the command line, and the door that loads names when they are used.
 FREE = {"cli", "__main__", "__init__"}
 
-#: Libraries that one part alone knows.
+#: Libraries that one room, or one file of it, alone knows.
 OWNERS = {
-    "httpx": {"client"},
-    "tenacity": {"patience"},
-    "filelock": {"manifest"},
-    "starlette": {"simulator"},
-    "uvicorn": {"simulator"},
-    "click": {"cli"},
-    "rich": {"cli"},
-    "pandas": {"connections"},
-    "phonenumbers": {"metrics"},
-    "altair": {"charts"},
-    "jinja2": {"report"},
-    "vl_convert": {"report"},
+    "httpx": "endpoint.transport",
+    "tenacity": "endpoint.retries",
+    "filelock": "lake.lock",
+    "starlette": "simulator",
+    "uvicorn": "simulator",
+    "click": "cli",
+    "rich": "cli.screen",
+    "pandas": "connections",
+    "phonenumbers": "metrics",
+    "altair": "charts",
+    "jinja2": "report",
+    "vl_convert": "report",
 }
 
 HEAVY = [
@@ -89,10 +76,10 @@ COMMANDS = ["export", "fetch", "status", "verify", "report", "demo", "serve", "d
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
-    """Each file, with the part it belongs to: its module, or the folder that it is in."""
+    """Each file: its module without the name of the package, and what it says."""
     for path in sorted(FOLDER.rglob("*.py")):
-        part = path.relative_to(FOLDER).parts[0].removesuffix(".py")
-        yield part, ast.parse(path.read_text(encoding="utf-8"))
+        module = ".".join(path.relative_to(FOLDER).with_suffix("").parts)
+        yield module.removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -106,28 +93,57 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names) if module == PACKAGE else [module]
 
 
-def part_of(module: str) -> str:
-    return [*module.split("."), "__init__"][1]
+def room_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def inner(tree: ast.Module) -> set[str]:
+    """Modules of the package that a file imports, without the name of the package."""
+    names = [name for name in imported(tree) if room_of(name) == PACKAGE]
+    return {name.removeprefix(PACKAGE).removeprefix(".") or "__init__" for name in names}
 
 
 def inner_imports() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for part, tree in sources():
-        inner = {part_of(name) for name in imported(tree) if name.split(".")[0] == PACKAGE}
-        found.setdefault(part, set()).update(inner - {part})
+    for module, tree in sources():
+        room = room_of(module)
+        found.setdefault(room, set()).update({room_of(name) for name in inner(tree)} - {room})
     return found
 
 
 # --- who imports what
 
 
-def test_every_module_stands_in_the_table() -> None:
+def test_every_room_stands_in_the_table() -> None:
     assert set(inner_imports()) == set(IMPORTS) | FREE
 
 
-@pytest.mark.parametrize("module", IMPORTS)
-def test_a_module_imports_what_the_table_says(module: str) -> None:
-    assert inner_imports()[module] == IMPORTS[module]
+@pytest.mark.parametrize("room", IMPORTS)
+def test_a_room_imports_what_the_table_says(room: str) -> None:
+    assert inner_imports()[room] == IMPORTS[room]
+
+
+def test_nobody_reaches_past_the_door_of_another_room() -> None:
+    for module, tree in sources():
+        reached = {name for name in inner(tree) if "." in name and room_of(name) != room_of(module)}
+        assert reached == set(), module
+
+
+@pytest.mark.parametrize("room", ["endpoint", "lake", "reading", "records", "report", "simulator"])
+def test_a_door_says_what_the_room_knows_and_opens_to_it(room: str) -> None:
+    door = importlib.import_module(f"{PACKAGE}.{room}")
+    assert len((door.__doc__ or "").strip().splitlines()) >= 1
+    assert door.__all__ == sorted(door.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    assert all(hasattr(door, name) for name in door.__all__)
+
+
+def test_reading_knows_no_parameter_of_the_api() -> None:
+    """It is given windows and rows; what they are called on the wire is known to the endpoint."""
+    for module, tree in sources():
+        if room_of(module) == "reading":
+            texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+            told = " ".join(text for text in texts if isinstance(text, str))
+            assert not [name for name in ("date_from", "date_to", "http", "GET ") if name in told], module
 
 
 def test_the_table_has_no_circle() -> None:
@@ -136,21 +152,22 @@ def test_the_table_has_no_circle() -> None:
 
 @pytest.mark.parametrize("library", OWNERS)
 def test_a_library_is_known_to_one_part(library: str) -> None:
-    importers = {part for part, tree in sources() if library in {name.split(".")[0] for name in imported(tree)}}
-    assert importers == OWNERS[library]
+    importers = {module for module, tree in sources() if library in set(map(room_of, imported(tree)))}
+    assert importers
+    assert all(f"{module}.".startswith(f"{OWNERS[library]}.") for module in importers)
 
 
 def test_only_the_command_line_prints_exits_and_configures_logging() -> None:
-    for part, tree in sources():
+    for module, tree in sources():
         calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        if part not in ("cli", "__main__"):
-            assert not calls & {"print", "exit", "sys.exit", "os._exit", "logging.basicConfig"}, part
+        if room_of(module) not in ("cli", "__main__"):
+            assert not calls & {"print", "exit", "sys.exit", "os._exit", "logging.basicConfig"}, module
 
 
 def test_only_the_settings_read_the_environment() -> None:
-    for part, tree in sources():
+    for module, tree in sources():
         used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        assert part == "settings" or not used & {"os.environ", "os.getenv"}, part
+        assert module == "endpoint.settings" or not used & {"os.environ", "os.getenv"}, module
 
 
 # --- what is loaded when
@@ -186,7 +203,9 @@ except SystemExit as end:
 
 
 def test_the_decoder_loads_no_http() -> None:
-    assert "httpx" not in loaded_after("import thulium_frames.decode, thulium_frames.fetch, thulium_frames.lake")
+    assert "httpx" not in loaded_after(
+        "import thulium_frames.records.decode, thulium_frames.reading.crew, thulium_frames.lake.lake"
+    )
 
 
 @pytest.mark.parametrize("last", ["2024-07-02", "2024-06-30"], ids=["calls", "no calls"])

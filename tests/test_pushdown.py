@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from tests.conftest import FIRST, LAST, Connect
 from tests.truth import in_any_order
-from thulium_frames import SCHEMA, Thulium, decode
+from thulium_frames import SCHEMA, Thulium
+from thulium_frames.bounds import BEGINNING, END
 from thulium_frames.connections import Connections, _of_each_value
-from thulium_frames.filters import BEGINNING, END, Filters
+from thulium_frames.endpoint import Filters
 from thulium_frames.pushdown import Narrowing, narrowing_of, queries
+from thulium_frames.reading import Reading
+from thulium_frames.records import decode
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
-from thulium_frames.tree import Reading
 from thulium_frames.windows import Window
 
 called, src, queue = pl.col("date"), pl.col("src"), pl.col("queue_id")
@@ -304,9 +306,9 @@ def test_calls_that_may_have_moved_from_one_value_to_another_are_read_together(
     one, many, _ = by_value
     counted, count = [], Connections._count
 
-    def counting(query: Connections, start: datetime, end: datetime) -> int:
+    def counting(query: Connections, window: Window) -> int:
         counted.append(query)
-        return count(query, start, end) + (len(counted) == 4)  # the first, when it is counted again
+        return count(query, window) + (len(counted) == 4)  # the first, when it is counted again
 
     monkeypatch.setattr(Connections, "_count", counting)
     assert _of_each_value(many, one, one._window, SCHEMA.names) is None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_package import IMPORTS
 from thulium_frames import SCHEMA
 from thulium_frames.cli import cli
 
@@ -70,9 +71,24 @@ def test_the_columns_are_all_there_in_order_with_their_types() -> None:
     assert told == list(zip(SCHEMA.names, types, strict=True))
 
 
-def test_each_module_stands_in_the_map() -> None:
-    modules = {path.name for path in (ROOT / "thulium_frames").glob("[a-z]*.py")}
-    assert {name for name in modules if f"`{name}`" not in README} == set()
+def test_each_room_stands_in_the_map() -> None:
+    package = ROOT / "thulium_frames"
+    rooms = {path.name for path in package.glob("[a-z]*.py")}
+    rooms |= {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert {room for room in rooms if f"`{room}`" not in README} == set()
+
+
+@pytest.mark.parametrize("room", ["endpoint", "records", "reading", "lake"])
+def test_each_file_of_a_room_stands_in_its_row(room: str) -> None:
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{room}/` |"))
+    files = {path.stem for path in (ROOT / "thulium_frames" / room).glob("[a-z]*.py")}
+    assert set(re.findall(r"`(\w+)`", row)) == files
+
+
+@pytest.mark.parametrize("room", ["endpoint", "records", "reading", "lake"])
+def test_the_table_of_rooms_says_what_each_imports(room: str) -> None:
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{room}/` |"))
+    assert set(row.rsplit("|", 2)[1].strip().split(", ")) == IMPORTS[room]
 
 
 def test_links_lead_to_files_that_are_there() -> None:

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from thulium_frames.connections import Connections, Thulium
+    from thulium_frames.endpoint import RetryPolicy
     from thulium_frames.errors import ThuliumFramesError
     from thulium_frames.lake import Lake, scan_lake
+    from thulium_frames.reading import Reading
     from thulium_frames.schema import SCHEMA
 
-__all__ = ["SCHEMA", "Connections", "Lake", "Thulium", "ThuliumFramesError", "scan_lake"]
+__all__ = ["SCHEMA", "Connections", "Lake", "Reading", "RetryPolicy", "Thulium", "ThuliumFramesError", "scan_lake"]
 
 _HOMES = {
     "SCHEMA": "schema",
     "Connections": "connections",
     "Lake": "lake",
+    "Reading": "reading",
+    "RetryPolicy": "endpoint",
     "Thulium": "connections",
     "ThuliumFramesError": "errors",
     "scan_lake": "lake",

@@ -15,18 +15,14 @@ import polars as pl
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
-from thulium_frames.client import Client
-from thulium_frames.decode import KEYS, Page, read_page, to_batch
+from thulium_frames.bounds import Bound
+from thulium_frames.endpoint import Client, Filters, RetryPolicy, resolve
 from thulium_frames.errors import FilterError, SettingsError
-from thulium_frames.fetch import Piece, read_pieces
-from thulium_frames.filters import Bound, Filters
-from thulium_frames.lake import Lake
-from thulium_frames.pacing import RetryPolicy
+from thulium_frames.lake import Lake, Update
 from thulium_frames.pushdown import PUSHED, narrowing_of, queries
+from thulium_frames.reading import Piece, Reading, Span, read_pieces
+from thulium_frames.records import ALWAYS_BUILT, Page, read_page, to_batch
 from thulium_frames.schema import ROW_ORDER, SCHEMA
-from thulium_frames.settings import resolve
-from thulium_frames.tree import Reading, Span
-from thulium_frames.update import Update
 from thulium_frames.windows import Window
 
 #: Several queries instead of one are read before they are put in order, so they hold no more rows together.
@@ -182,7 +178,7 @@ class Connections:
         """First and last day asked for, None where it is open. Raises FilterError when they are not whole days."""
         if self.limit is not None:
             raise FilterError(f"a lake holds whole days, not the first {self.limit} calls")
-        return self.filters.days
+        return self.filters.bounds.days
 
     def count(self) -> int:
         """How many calls there are, by the system's own count; one request.
@@ -190,9 +186,10 @@ class Connections:
         It relies on `date_to` being included to the minute, as Thulium's page has it. A frame does not. Raises
         FilterError when a bound is within a minute: the API counts whole ones.
         """
-        if self.filters.start.second or self.filters.end.second:
+        bounds = self.filters.bounds
+        if bounds.start.second or bounds.end.second:
             raise FilterError("whole minutes are counted: give bounds without seconds, or take to_polars().height")
-        count = self._count(self.filters.start, self.filters.last_minute)
+        count = self.page(bounds.start, self.filters.last_minute, limit=1).count
         return count if self.limit is None else min(count, self.limit)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -265,13 +262,22 @@ class Connections:
     def __arrow_c_schema__(self) -> object:
         return SCHEMA.__arrow_c_schema__()
 
+    def page(
+        self, start: datetime, end: datetime, *, offset: int = 0, limit: int, stop: threading.Event | None = None
+    ) -> Page:
+        """One request: what the system answers when it is asked for calls from `start` to `end`, unproven.
+
+        Raises ApiError. Once `stop` is set it gives up soon.
+        """
+        query = self.filters.query(start, end, offset=offset, limit=limit)
+        return self.thulium.client.get(query, read_page, stop or threading.Event())
+
     def _ask(self, window: Window, span: Span, stop: threading.Event) -> Page:
-        query = self.filters.query(window.start, window.end, offset=span.offset, limit=span.limit)
-        return self.thulium.client.get(query, read_page, stop)
+        return self.page(window.start, window.end, offset=span.offset, limit=span.limit, stop=stop)
 
     @property
     def _window(self) -> Window:
-        return Window(self.filters.start, self.filters.end)
+        return Window(self.filters.bounds.start, self.filters.bounds.end)
 
     def _frames(
         self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_rows: int | None
@@ -297,9 +303,8 @@ class Connections:
         with closing(self.pieces(window, columns=columns)) as pieces:
             yield from (_to_polars(piece.batch) for piece in pieces if piece.batch.num_rows)
 
-    def _count(self, start: datetime, end: datetime) -> int:
-        query = self.filters.query(start, end, offset=0, limit=1)
-        return self.thulium.client.get(query, read_page, threading.Event()).count
+    def _count(self, window: Window) -> int:
+        return self.page(window.start, window.end, limit=1).count
 
 
 def _of_each_value(
@@ -310,15 +315,17 @@ def _of_each_value(
     None, too, when their counts changed meanwhile: a call may have moved from one value to another, and be in neither.
     """
     page = one.thulium.reading.page_rows
-    pages = ceil(one._count(window.start, window.end) / page) if many else 0
+    pages = ceil(one._count(window) / page) if many else 0
     if pages <= 2 * len(many):
         return None
-    counts = [query._count(window.start, window.end) for query, _ in many]
+    counts = [query._count(window) for query, _ in many]
     if sum(counts) > _HELD_ROWS or sum(2 + ceil(count / page) for count in counts) >= pages:
         return None
-    empty = pl.DataFrame(schema=pl.Schema(SCHEMA)).select(name for name in SCHEMA.names if name in {*columns, *KEYS})
+    empty = pl.DataFrame(schema=pl.Schema(SCHEMA)).select(
+        name for name in SCHEMA.names if name in {*columns, *ALWAYS_BUILT}
+    )
     frames = [frame.filter(is_it) for query, is_it in many for frame in query._read(window, columns)]
-    if counts != [query._count(window.start, window.end) for query, _ in many]:
+    if counts != [query._count(window) for query, _ in many]:
         return None
     return pl.concat([empty, *frames]).sort([name for name in ROW_ORDER if name in empty.columns])
 

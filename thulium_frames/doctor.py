@@ -1,6 +1,5 @@
 """What the API's page leaves open of how a system answers, found out with a few small requests. Shows no record."""
 
-import threading
 from collections import Counter
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import msgspec
 import polars as pl
 
 from thulium_frames.connections import Connections, Thulium
-from thulium_frames.decode import Page, id_epoch, read_page, to_batch
+from thulium_frames.records import Page, id_epoch, to_batch
 from thulium_frames.windows import MINUTE
 
 
@@ -55,8 +54,7 @@ def examine(thulium: Thulium) -> Findings:
 
 
 def _ask(calls: Connections, *, limit: int = 100) -> Page:
-    query = calls.filters.query(calls.filters.start, calls.filters.last_minute, offset=0, limit=limit)
-    return calls.thulium.client.get(query, read_page, threading.Event())
+    return calls.page(calls.filters.bounds.start, calls.filters.last_minute, limit=limit)
 
 
 def _order(dates: pl.Series) -> str | None:

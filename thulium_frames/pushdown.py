@@ -13,17 +13,16 @@ from typing import Any
 
 import polars as pl
 
+from thulium_frames.bounds import BEGINNING, END
+from thulium_frames.endpoint import NUMBER_FILTERS, TEXT_FILTERS, Filters
 from thulium_frames.errors import FilterError
-from thulium_frames.filters import BEGINNING, END, Filters
 from thulium_frames.windows import DAY, Window, midnight
 
 _Node = dict[str, Any]
 _Value = str | int
 
-_TEXTS = ("src", "dst", "connection_id", "user_login")
-_NUMBERS = ("queue_id", "topic_id", "customer_id")
 #: What narrows a request.
-PUSHED = ("date", *_TEXTS, *_NUMBERS, "tags")
+PUSHED = ("date", *TEXT_FILTERS, *NUMBER_FILTERS, "tags")
 _INSTANT = timedelta(microseconds=1)
 #: One query for each of so many values at most.
 _MOST_QUERIES = 10
@@ -52,7 +51,7 @@ class Narrowing:
 
     def window(self, filters: Filters) -> Window | None:
         """The part of the filters' window that is left, None when no call can match."""
-        start, end = max(self.start, filters.start), min(self.end, filters.end)
+        start, end = max(self.start, filters.bounds.start), min(self.end, filters.bounds.end)
         return Window(start, end) if start < end and all(self.values.values()) else None
 
 
@@ -184,7 +183,7 @@ def _between(operator: str, first: datetime, after: datetime) -> Narrowing:
 
 
 def _may_be(name: str, value: Any) -> bool:
-    return (name in _TEXTS and isinstance(value, str)) or (name in _NUMBERS and _is_number(value))
+    return (name in TEXT_FILTERS and isinstance(value, str)) or (name in NUMBER_FILTERS and _is_number(value))
 
 
 def _is_number(value: Any) -> bool:

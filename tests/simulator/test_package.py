@@ -29,7 +29,7 @@ def test_nothing_but_the_schema_is_taken_from_the_rest_of_the_project() -> None:
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
 def test_without_its_extra_the_package_says_what_to_install(missing: str) -> None:
-    code = f"import sys; sys.modules[{missing!r}] = None; import thulium_frames.simulator"
+    code = f"import sys; sys.modules[{missing!r}] = None; from thulium_frames.simulator import create_app, serve"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 1

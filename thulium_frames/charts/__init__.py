@@ -17,7 +17,8 @@ except ImportError as error:
     raise ImportError("charts need a library: pip install 'thulium-frames[notebooks]'") from error
 
 from thulium_frames.charts.compared import queues
+from thulium_frames.charts.looks import AnyChart
 from thulium_frames.charts.over_time import answered_and_missed, missed_backlog
 from thulium_frames.charts.spread import calls_by_hour, waits
 
-__all__ = ["answered_and_missed", "calls_by_hour", "missed_backlog", "queues", "waits"]
+__all__ = ["AnyChart", "answered_and_missed", "calls_by_hour", "missed_backlog", "queues", "waits"]

@@ -14,12 +14,15 @@ from typing import NoReturn
 
 import click
 
+from thulium_frames.cli.demo import demo
 from thulium_frames.cli.doctor import doctor
-from thulium_frames.cli.lakes import export, status, verify
+from thulium_frames.cli.export import export
+from thulium_frames.cli.fetch import fetch
 from thulium_frames.cli.options import HELP, debug_option
-from thulium_frames.cli.playground import demo, serve
 from thulium_frames.cli.report import report
-from thulium_frames.cli.tables import fetch
+from thulium_frames.cli.serve import serve
+from thulium_frames.cli.status import status
+from thulium_frames.cli.verify import verify
 from thulium_frames.errors import ThuliumFramesError
 
 _INTERRUPTED = 130

@@ -7,9 +7,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thulium_frames.dayfile import row_groups
-from thulium_frames.durable import replacing
 from thulium_frames.errors import SettingsError, ThuliumFramesError
+from thulium_frames.lake import replacing, row_groups
 from thulium_frames.schema import SCHEMA
 
 Writer = Callable[[Path, Iterator[pa.Table], pa.Schema], None]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 import thulium_frames
+from thulium_frames.cli.extras import extra
 from thulium_frames.cli.options import HELP, debug_option, existing_lake
 from thulium_frames.errors import SettingsError
 
@@ -56,14 +56,11 @@ def report(lake: Path, date_from: datetime | None, date_to: datetime | None, out
 
 def _made(lake: Path, first: date | None, last: date | None, output: Path) -> tuple[Figures, Period]:
     """What the page says; it is written by then."""
-    from thulium_frames.durable import replacing
+    from thulium_frames.lake import replacing
 
-    try:
-        made = import_module("thulium_frames.report")
-        calls, period = made.read(thulium_frames.Lake(lake), first, last)
-        figures = made.figures_of(calls)
-    except ImportError as error:
-        raise SettingsError(str(error)) from error
+    made = extra("report")
+    calls, period = made.read(thulium_frames.Lake(lake), first, last)
+    figures = made.figures_of(calls)
     page = made.page_of(calls, figures, period)
     try:
         with replacing(output) as staged:

@@ -67,7 +67,7 @@ def speed_of_answer() -> list[pl.Expr]:
 
 
 def talk() -> list[pl.Expr]:
-    return _ratio("avg_talk", pl.col("talk_seconds").filter(_HANDLED).sum(), _count(_HANDLED))
+    return _ratio("average_talk", pl.col("talk_seconds").filter(_HANDLED).sum(), _count(_HANDLED))
 
 
 def transfers() -> list[pl.Expr]:

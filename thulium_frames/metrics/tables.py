@@ -6,6 +6,7 @@ row, also for no calls at all. Rows are sorted by their group, null first. A giv
 (legs), every figure counts calls; the wall clock plays no part, waits are differences of `date_utc`.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 
 import polars as pl
@@ -100,12 +101,22 @@ def average_speed_of_answer(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
     return _table(frame, by, figures.speed_of_answer())
 
 
-def avg_talk(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
+def average_talk(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
     """Seconds of talk per handled call: sum of `billsec` over handled legs / handled calls. Hold is in it.
 
     It is no AHT: that needs after-call time, and occupancy needs logged-in time, and this endpoint has neither.
     """
     return _table(frame, by, figures.talk())
+
+
+def avg_talk(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
+    """The former name of `average_talk`, with the former names of its columns. The next release is without it."""
+    warnings.warn("metrics.avg_talk is now metrics.average_talk", DeprecationWarning, stacklevel=2)
+    return _table(frame, by, [figure.name.map(_former_name) for figure in figures.talk()])
+
+
+def _former_name(name: str) -> str:
+    return name.replace("average_talk", "avg_talk")
 
 
 def transfer_rate(frame: Frame, *, by: Sequence[str] = ()) -> Frame:

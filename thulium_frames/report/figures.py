@@ -79,7 +79,7 @@ def _headline(row: Mapping[str, Any]) -> list[Figure]:
             duration(row["average_speed_of_answer"]),
             f"mean wait of handled calls; median {median}, 90\N{NO-BREAK SPACE}% within {p90}",
         ),
-        Figure("Average talk", duration(row["avg_talk"]), "per handled call, without after-call work"),
+        Figure("Average talk", duration(row["average_talk"]), "per handled call, without after-call work"),
         Figure("Transfer rate", percent(row["transfer_rate"]), f"{ratio['transfer_rate']} handled calls"),
     ]
 
@@ -97,7 +97,7 @@ def _queues(calls: pl.DataFrame) -> list[Row]:
         (
             *(str(row["queue_id"]), count(row["offered"]), count(row["handled"]), count(row["abandoned"])),
             *(percent(row["abandonment_rate"]), percent(row["service_level"])),
-            *(duration(row["average_speed_of_answer"]), duration(row["avg_talk"])),
+            *(duration(row["average_speed_of_answer"]), duration(row["average_talk"])),
         )
         for row in table.sort("offered", "queue_id", descending=[True, False]).iter_rows(named=True)
     ]

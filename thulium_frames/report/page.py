@@ -10,7 +10,7 @@ import vl_convert
 from markupsafe import Markup
 
 from thulium_frames import charts
-from thulium_frames.charts.looks import AnyChart
+from thulium_frames.charts import AnyChart
 from thulium_frames.metrics import Every
 from thulium_frames.report import words
 from thulium_frames.report.figures import (

@@ -19,18 +19,16 @@ What goes wrong is asked for with `Faults`; the application then knows what the 
 Every date and time of day is Europe/Warsaw.
 """
 
-try:
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
     from thulium_frames.simulator.app import create_app
+    from thulium_frames.simulator.centre import Centre, GeneratedCall
+    from thulium_frames.simulator.faults import Faults
     from thulium_frames.simulator.front import SimulatedThulium
     from thulium_frames.simulator.server import running, serve
-except ImportError as error:
-    if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
-        raise
-    raise ImportError("the simulator needs its extra packages: pip install 'thulium-frames[demo]'") from error
-
-from thulium_frames.simulator.centre import Centre, GeneratedCall
-from thulium_frames.simulator.faults import Faults
-from thulium_frames.simulator.sources import CallSource, GeneratedCalls, LakeCalls
+    from thulium_frames.simulator.sources import CallSource, GeneratedCalls, LakeCalls
 
 __all__ = [
     "CallSource",
@@ -44,3 +42,28 @@ __all__ = [
     "running",
     "serve",
 ]
+
+_HOMES = {
+    "CallSource": "sources",
+    "Centre": "centre",
+    "Faults": "faults",
+    "GeneratedCall": "centre",
+    "GeneratedCalls": "sources",
+    "LakeCalls": "sources",
+    "SimulatedThulium": "front",
+    "create_app": "app",
+    "running": "server",
+    "serve": "server",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Names are loaded when they are first used: the help of `serve` needs the faults alone."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
+            raise
+        raise ImportError("the simulator needs its extra packages: pip install 'thulium-frames[demo]'") from error

@@ -1,0 +1,76 @@
+"""The command `export`: bring a lake up to date."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import thulium_frames
+from thulium_frames.cli.options import HELP, calls_options, json_option, print_json
+from thulium_frames.cli.words import days
+
+if TYPE_CHECKING:
+    from thulium_frames.connections import Connections
+    from thulium_frames.lake import Update
+
+
+@click.command(context_settings=HELP)
+@click.argument("lake", type=click.Path(path_type=Path, file_okay=False))
+@calls_options
+@click.option("--refresh", is_flag=True, help="Read every day again, settled ones too.")
+@click.option("--repair", is_flag=True, help="Verify the days that are there, and read damaged ones again.")
+@json_option
+def export(lake: Path, calls: Connections, refresh: bool, repair: bool, as_json: bool) -> None:
+    """Bring the Parquet lake LAKE up to date: one file a day.
+
+    Days that are there and settled cost no request, so the same command every night keeps a lake current, and after an
+    interruption continues it. Without --from it begins with the lake's first day, or the first call there is; without
+    --to it ends today.
+
+    \b
+    Example:
+      thulium-frames export lake --url acme --user api_user --from 2024-07-01
+    """
+    began = time.monotonic()
+    update = _update(lake, calls, refresh=refresh, repair=repair)
+    seconds, requests = time.monotonic() - began, calls.thulium.requests
+    if as_json:
+        print_json(
+            {
+                "lake": str(lake),
+                "rows": update.rows,
+                "days_written": len(update.days_written),
+                "days_skipped": len(update.days_skipped),
+                "requests": requests,
+                "seconds": round(seconds, 3),
+            }
+        )
+    else:
+        click.echo(
+            f"{lake}: wrote {update.rows:,} calls of {days(len(update.days_written))}, "
+            f"{days(len(update.days_skipped))} already there; {requests:,} requests, {seconds:.1f} s"
+        )
+
+
+def _update(lake: Path, calls: Connections, **how: bool) -> Update:
+    """Update with a progress bar; when it is cut short, say what is done."""
+    from thulium_frames.cli.screen import progress  # the terminal library loads slowly
+
+    done: list[Update] = []
+    try:
+        with progress("calls") as show:
+
+            def heard(update: Update) -> None:
+                done[:] = [update]
+                show(update.received, update.expected)
+
+            return thulium_frames.Lake(lake).update(calls, **how, on_progress=heard)
+    except Exception:
+        raise
+    except BaseException:
+        written = len(done[0].days_written) if done else 0
+        click.echo(f"Stopped. {days(written)} written and whole; the same command continues.", err=True)
+        raise

@@ -1,0 +1,66 @@
+"""The command `serve`: the simulator as a stand-in for Thulium."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from thulium_frames.cli.extras import extra
+from thulium_frames.cli.faults import fault_options
+from thulium_frames.cli.options import HELP, debug_option
+from thulium_frames.errors import SettingsError
+
+_USER = "demo"
+
+
+@click.command(context_settings=HELP)
+@click.argument("lake", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--port", metavar="P", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--days", type=click.IntRange(min=1), default=92, show_default=True, help="Days to invent, the last is today."
+)
+@click.option(
+    "--calls-per-day", type=click.IntRange(min=1), default=800, show_default=True, help="Calls of a working day."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed invents another contact centre.")
+@fault_options
+@debug_option
+def serve(
+    lake: Path | None, port: int, host: str, days: int, calls_per_day: int, seed: int, faults: dict[str, Any]
+) -> None:
+    """Stand in for Thulium on this machine, until Ctrl-C: an invented contact centre, or the calls in LAKE.
+
+    The user is demo, the password demo. With the flags from --latency on it misbehaves, so that a pipeline can be
+    tried; shares are from 0 to 1 of the requests, or of the calls.
+
+    \b
+    Example:
+      thulium-frames serve --port 8000
+      thulium-frames serve --server-errors 0.1 --resets-middle 0.1 --shuffle-ties --drift 20
+      THULIUM_PASSWORD=demo thulium-frames fetch --url http://127.0.0.1:8000 --user demo
+    """
+    simulator = extra("simulator")
+    today = datetime.now(UTC).date()
+    if lake is None:
+        centre = simulator.Centre(seed=seed, calls_per_day=calls_per_day)
+        source = simulator.GeneratedCalls(centre, today - timedelta(days=days - 1), today)
+    else:
+        source = simulator.LakeCalls(lake)
+    try:
+        app = simulator.create_app(source, faults=simulator.Faults(**faults))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        simulator.serve(app, host=host, port=port, on_ready=_announce)
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}. Choose another with --port") from error
+
+
+def _announce(url: str) -> None:
+    click.echo(f"Serving {url}/api/connections for user {_USER}, password {_USER}; Ctrl-C ends it.")

@@ -1,0 +1,231 @@
+"""One day's Parquet file: how it is written, what its footer says, and how its damage is found."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thulium_frames.errors import LakeDamagedError
+from thulium_frames.lake.storage import Storage
+from thulium_frames.schema import ROW_ORDER, SCHEMA, SCHEMA_VERSION
+from thulium_frames.windows import each_day
+
+_PARTITION = "call_date="
+_FILE_NAME = "connections.parquet"
+_FOOTER_KEY = "thulium_frames"
+_SEAL_KEY = "thulium_frames_seal"
+_SEAL_MARK = b"sha256:"
+_OPEN_SEAL = _SEAL_MARK + b"0" * 64
+_UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
+_ROW_GROUP_ROWS = 100_000
+_THREADS = False  # one that met a damaged page may be alive at exit, and abort the process
+#: Columns whose values repeat within a day; a dictionary of the others is larger than they are.
+_OF_FEW_VALUES = [
+    *("dst", "disposition", "operator", "user", "user_login", "dst_user", "dst_user_login", "outbound_id"),
+    *("outbound_result", "type", "rating.type", "rating.rate", "queue_id", "topic_id", "tags.list.element"),
+    *("disconnected_by", "transferred_to"),
+]
+_SORTED_BY = [pq.SortingColumn(SCHEMA.get_field_index(name), nulls_first=True) for name in ROW_ORDER[:2]]
+
+
+@dataclass(frozen=True)
+class DayFacts:
+    """What a day file's footer says."""
+
+    day: date
+    rows: int
+    read_at: datetime
+    """UTC; no request for this day was sent before."""
+    bytes: int
+    """Size of the file."""
+
+    def has_settled(self, time_zone: str, settling: timedelta, now: datetime) -> bool:
+        """Whether the day was read `settling` after its end. A reading in the future proves a wrong clock, no more."""
+        if self.day >= now.date():
+            return False
+        next_day = self.day + timedelta(days=1)
+        end = datetime(next_day.year, next_day.month, next_day.day, tzinfo=ZoneInfo(time_zone))
+        return end.astimezone(UTC) + settling <= self.read_at <= now
+
+
+def name_of(day: date) -> str:
+    """The name of a day's file in its lake."""
+    return f"{_PARTITION}{day.isoformat()}/{_FILE_NAME}"
+
+
+def holds_days(lake: Storage) -> bool:
+    """Whether there is anything that could be a day, even a damaged one."""
+    return any(lake.list(_PARTITION))
+
+
+def days_in(lake: Storage, first: date | None = None, last: date | None = None) -> list[date]:
+    """The days from `first` to `last` that have a file, in order. With both given the lake is not listed."""
+    if first is not None and last is not None:
+        return [day for day in each_day(first, last) if lake.has(name_of(day))]
+    days = []
+    for name in lake.list(_PARTITION):
+        with suppress(ValueError):
+            day = date.fromisoformat(name.removeprefix(_PARTITION).partition("/")[0])
+            if name == name_of(day) and (first or day) <= day <= (last or day):
+                days.append(day)
+    return sorted(days)
+
+
+@dataclass(frozen=True)
+class SealedDay:
+    """A day's file, whole, before it is on the disk."""
+
+    facts: DayFacts
+    content: bytes
+
+
+def seal_day(day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> SealedDay:
+    """Make a day's file, in memory: it takes a tenth of what its calls took as JSON.
+
+    The batches come in row order and are taken one by one.
+    """
+    rows, file = 0, pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        file,
+        SCHEMA,
+        compression="zstd",
+        use_dictionary=_OF_FEW_VALUES,
+        write_page_checksum=True,
+        write_page_index=True,
+        sorting_columns=_SORTED_BY,
+        store_schema=False,  # Parquet's own types say all of it, in a tenth of the bytes
+    ) as writer:
+        for group in row_groups(batches, SCHEMA):
+            writer.write_table(group)
+            rows += group.num_rows
+        facts = {"day": day.isoformat(), "rows": rows, "read_at": read_at.isoformat(), "schema": SCHEMA_VERSION}
+        writer.add_key_value_metadata({_FOOTER_KEY: json.dumps(facts), _SEAL_KEY: _OPEN_SEAL})
+    content = _sealed(file.getvalue().to_pybytes())
+    return SealedDay(DayFacts(day, rows, read_at, len(content)), content)
+
+
+def _sealed(content: bytes) -> bytes:
+    """The file with its digest in its footer, over the zeros that stand there for it."""
+    before, _, after = content.rpartition(_OPEN_SEAL)
+    return before + _digest(content) + after
+
+
+def _digest(content: bytes) -> bytes:
+    return _SEAL_MARK + hashlib.sha256(content).hexdigest().encode()
+
+
+def _is_sealed(content: bytes) -> bool:
+    """Whether these bytes are, to the bit, what was sealed; page checksums alone leave the footer out.
+
+    The seal stands behind all rows and statistics, so text of a call that looks like one comes before it.
+    """
+    at = content.rfind(_SEAL_MARK)
+    end = at + len(_OPEN_SEAL)
+    return at >= 0 and content[at:end] == _digest(content[:at] + _OPEN_SEAL + content[end:])
+
+
+def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Batches put together to row groups of a size that readers like."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(part.num_rows for part in waiting) >= _ROW_GROUP_ROWS:
+            yield pa.Table.from_batches(waiting, schema)
+            waiting.clear()
+    if waiting:
+        yield pa.Table.from_batches(waiting, schema)
+
+
+def facts_of(lake: Storage, day: date) -> DayFacts:
+    """The facts of a day's footer.
+
+    Raises LakeDamagedError when the file is not a lake's, is another day's, or was not written to its end.
+    """
+    try:
+        with lake.open(name_of(day)) as source, pq.ParquetFile(source) as file:
+            facts = _facts(file, source.size())
+    except _UNREADABLE as error:
+        raise LakeDamagedError(_first_line(error)) from error
+    if facts.day != day:
+        raise LakeDamagedError(f"it is the file of {facts.day}")
+    return facts
+
+
+def _facts(file: pq.ParquetFile, size: int) -> DayFacts:
+    told = (file.metadata.metadata or {}).get(_FOOTER_KEY.encode())
+    if told is None:
+        raise LakeDamagedError("its footer does not say what it holds: another program wrote it")
+    try:
+        facts = json.loads(told)
+        day, rows = date.fromisoformat(facts["day"]), facts["rows"]
+        read_at = datetime.fromisoformat(facts["read_at"]).astimezone(UTC)
+    except _UNREADABLE as error:
+        raise LakeDamagedError(f"its footer cannot be understood: {_first_line(error)}") from error
+    if file.metadata.num_rows != rows:
+        raise LakeDamagedError(f"it holds {file.metadata.num_rows} rows where {rows} were written")
+    return DayFacts(day, rows, read_at, size)
+
+
+def read_day(lake: Storage, day: date) -> Iterator[pa.RecordBatch]:
+    """A day of a lake, in batches. The file is opened once, and each page is checked before its rows are given out.
+
+    Raises LakeDamagedError when the file cannot be read, or is another day's.
+    """
+    try:
+        with (
+            lake.open(name_of(day)) as source,
+            pq.ParquetFile(source, page_checksum_verification=True) as file,
+        ):
+            if damage := _misfit(file, day, source.size()):
+                raise LakeDamagedError(damage)
+            for batch in file.iter_batches(use_threads=_THREADS):
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=SCHEMA)
+    except LakeDamagedError:
+        raise
+    except _UNREADABLE as error:
+        raise LakeDamagedError(_first_line(error)) from error
+
+
+def damage_of(lake: Storage, day: date) -> str | None:
+    """What is wrong with a day's file; None when nothing is. Every page is read, with its checksum."""
+    try:
+        content = lake.read(name_of(day))
+        with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
+            damage = _misfit(file, day, len(content)) or _misplaced(file, day)
+    except LakeDamagedError as error:
+        return str(error)
+    except (*_UNREADABLE, pl.exceptions.PolarsError) as error:
+        return _first_line(error)
+    return damage if damage or _is_sealed(content) else "it is not, to the bit, what was written"
+
+
+def _misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
+    if (facts := _facts(file, size)).day != day:
+        return f"it is the file of {facts.day}"
+    if not file.schema_arrow.equals(SCHEMA):
+        return "its columns are not those of the schema"
+    return None
+
+
+def _misplaced(file: pq.ParquetFile, day: date) -> str | None:
+    last = pl.DataFrame(schema=pl.Schema(SCHEMA))
+    for number in range(file.num_row_groups):
+        group = file.read_row_group(number, use_threads=_THREADS)
+        frame = pl.concat([last, pl.DataFrame(pa.Table.from_arrays(group.columns, schema=SCHEMA))])
+        if frame["date"].null_count() or (frame["date"].dt.date() != day).any():
+            return "it holds rows of another day"
+        if not frame.equals(frame.sort(ROW_ORDER)):
+            return "its rows are out of order"
+        last = frame.tail(1)
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

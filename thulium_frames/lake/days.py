@@ -1,0 +1,89 @@
+"""Which days an update reads, and how the pieces that come become days. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import chain, groupby, takewhile
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pyarrow as pa
+
+from thulium_frames.windows import DAY, Window, each_day, midnight
+
+
+class Piece(Protocol):
+    """All the calls of one window as one batch, sorted by `schema.ROW_ORDER`."""
+
+    @property
+    def window(self) -> Window: ...
+
+    @property
+    def batch(self) -> pa.RecordBatch: ...
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What an update takes for today, and for settled, in the system's time zone."""
+
+    now: datetime
+    """UTC."""
+    time_zone: str
+    settling: timedelta
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(ZoneInfo(self.time_zone)).date()
+
+    @property
+    def first_unsettled(self) -> date:
+        """The days before this one ended more than the settling time ago."""
+        return (self.now - self.settling).astimezone(ZoneInfo(self.time_zone)).date()
+
+
+def wanted_stretches(first: date, last: date, may_stay: Iterable[date], first_unsettled: date) -> list[list[date]]:
+    """The days from `first` to `last` that are to be read, in stretches without a gap. `may_stay` are left out.
+
+    Days that still change are read apart, so that they do not disturb the proof of others.
+    """
+    wanted = sorted(set(each_day(first, last)) - set(may_stay))
+    stretches = groupby(enumerate(wanted), key=lambda told: (told[1].toordinal() - told[0], told[1] < first_unsettled))
+    return [[day for _, day in stretch] for _, stretch in stretches]
+
+
+def by_day(pieces: Iterable[Piece], first: date | None) -> Iterator[tuple[date, Iterator[pa.RecordBatch]]]:
+    """Each day that the pieces cover, with its batches, which must be taken before the next day is.
+
+    The first day is `first`, or that of the first call. A day without calls has no batches.
+    """
+    events = _events(pieces, first)
+    for day, batch in events:
+        yield day, takewhile(_is_batch, chain([batch], (later for _, later in events)))
+
+
+def _is_batch(batch: pa.RecordBatch | None) -> bool:
+    return batch is not None
+
+
+def _events(pieces: Iterable[Piece], first: date | None) -> Iterator[tuple[date, pa.RecordBatch | None]]:
+    """Batches with their day, and None where a day is over."""
+    day = first
+    for piece in pieces:
+        for called, batch in _cut_at_midnights(piece.batch):
+            day = day or called
+            while day < called:
+                yield day, None
+                day += DAY
+            yield day, batch
+        while day is not None and midnight(day) + DAY <= piece.window.end:
+            yield day, None
+            day += DAY
+
+
+def _cut_at_midnights(batch: pa.RecordBatch) -> Iterator[tuple[date, pa.RecordBatch]]:
+    days = pl.DataFrame(batch.select(["date"])).to_series().dt.date().rle().struct.unnest()
+    start = 0
+    for rows, day in days.select("len", "value").iter_rows():
+        yield day, batch.slice(start, rows)
+        start += rows

@@ -1,0 +1,148 @@
+"""Where a lake lives: the few things that a lake needs of that place, and the local folder that does them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from thulium_frames.errors import LakeDamagedError, LakeError
+from thulium_frames.lake.durable import is_staged, make_folder, remove_leftovers, replacing, sync
+from thulium_frames.lake.lock import LOCK, locked
+
+
+class Storage(Protocol):
+    """A place that holds whole files by their names, which have a `/` between folders.
+
+    Methods raise OSError when the place cannot be read or written, and `failure` puts that in words. `str()` of a
+    storage is the address of the lake.
+    """
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a lake on this machine. Raises LakeError for a lake elsewhere."""
+        ...
+
+    def address_of(self, name: str) -> Path | str:
+        """What other readers open the file by: a path or a URL."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """The names of all files whose name begins so, in no order, without files that the storage itself keeps."""
+        ...
+
+    def has(self, name: str) -> bool: ...
+
+    def read(self, name: str) -> bytes: ...
+
+    def open(self, name: str) -> pa.NativeFile:
+        """The file for reading at any place. It stays the same file when `put` replaces it meanwhile."""
+        ...
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file, or replace it. It is durable on return. When this fails, all is as it was."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove a file. That is durable on return."""
+        ...
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Hold the lake for writing, and clear away what a killed writer left.
+
+        Raises LakeLockedError while another writer holds it.
+        """
+        ...
+
+    def failure(self, error: OSError) -> LakeError:
+        """What an error of this place means for the lake, and what to do."""
+        ...
+
+
+class LocalFolder:
+    """A lake in a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def address_of(self, name: str) -> Path:
+        return self.folder / name
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        if not self.folder.is_dir():
+            return
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(prefix) and entry.name != LOCK and not is_staged(entry.name):
+                    yield from self._files_in(entry) if entry.is_dir() else [entry.name]
+
+    def _files_in(self, folder: os.DirEntry[str]) -> Iterator[str]:
+        for path, _, names in os.walk(folder.path, onerror=_raise):
+            files = (Path(path, name) for name in names if not is_staged(name))
+            yield from (file.relative_to(self.folder).as_posix() for file in files if file.is_file())
+
+    def has(self, name: str) -> bool:
+        return (self.folder / name).is_file()
+
+    def read(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
+
+    def open(self, name: str) -> pa.NativeFile:
+        return pa.OSFile(str(self.folder / name))
+
+    def put(self, name: str, content: bytes) -> None:
+        path = self.folder / name
+        is_new = not path.parent.is_dir()
+        try:
+            make_folder(path.parent)
+            with replacing(path) as staged:
+                staged.write_bytes(content)
+                if staged.read_bytes() != content:
+                    raise LakeDamagedError(f"{staged} does not hold what was written: check the disk")
+        except BaseException:
+            if is_new:
+                with suppress(OSError):
+                    path.parent.rmdir()
+            raise
+
+    def delete(self, name: str) -> None:
+        path = self.folder / name
+        path.unlink()
+        sync(path.parent)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        make_folder(self.folder)
+        with locked(self.folder):
+            self._clear_leftovers()
+            yield
+
+    def _clear_leftovers(self) -> None:
+        """Remove staged files, and the empty folders that were made for them."""
+        remove_leftovers(self.folder)
+        for folder in self.folder.glob("*=*"):
+            remove_leftovers(folder)
+            with suppress(OSError):
+                folder.rmdir()  # fails unless it is empty
+
+    def failure(self, error: OSError) -> LakeError:
+        blocking = next((folder for folder in (self.folder, *self.folder.parents) if folder.is_file()), error.filename)
+        at = f" ({blocking})" if blocking else ""
+        return LakeError(
+            f"the lake {self.folder} cannot be used: {error.strerror or error}{at}.\n"
+            "Days already written are whole. Remove what blocks it, then run the same command again"
+        )
+
+
+def storage_at(path: str | os.PathLike[str]) -> Storage:
+    """The storage of the lake at this path."""
+    return LocalFolder(Path(path))
+
+
+def _raise(error: OSError) -> None:
+    raise error

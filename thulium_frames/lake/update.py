@@ -1,0 +1,127 @@
+"""Bringing a lake up to date with a source of calls."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+from thulium_frames.bounds import BEGINNING
+from thulium_frames.errors import LakeDamagedError
+from thulium_frames.lake.dayfile import DayFacts, damage_of, days_in, facts_of, name_of, seal_day
+from thulium_frames.lake.days import Clock, Piece, by_day, wanted_stretches
+from thulium_frames.lake.storage import Storage
+from thulium_frames.lake.writer import DayWriter
+from thulium_frames.windows import DAY, Window, of_days
+
+
+class Source(Protocol):
+    """What a lake is filled from; `Connections` is one."""
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Which system, time zone and filters, but not which days: it marks the lake."""
+        ...
+
+    @property
+    def days(self) -> tuple[date | None, date | None]:
+        """First and last day asked for, None where it is open."""
+        ...
+
+    def pieces(self, window: Window, on_count: Callable[[int], object]) -> Generator[Piece]:
+        """The calls of the window in time order, without gaps. `on_count` hears once how many are counted."""
+        ...
+
+
+@dataclass(repr=False)
+class Update:
+    """What an update did, or has done so far."""
+
+    rows: int = 0
+    """Rows written."""
+    days_written: list[date] = field(default_factory=list)
+    days_skipped: list[date] = field(default_factory=list)
+    """Days that were there and settled; they cost no request."""
+    expected: int = 0
+    """Rows that the system counts in the days it was asked for."""
+    received: int = 0
+    """Rows received of those."""
+
+    def __repr__(self) -> str:
+        written, skipped = len(self.days_written), len(self.days_skipped)
+        return f"Update({self.rows:,} rows, {written:,} days written, {skipped:,} days skipped)"
+
+
+class LakeUpdate:
+    """One update of a lake that is held for writing."""
+
+    def __init__(
+        self,
+        lake: Storage,
+        calls: Source,
+        clock: Clock,
+        *,
+        refresh: bool,
+        repair: bool,
+        on_progress: Callable[[Update], object],
+    ) -> None:
+        self.result = Update()
+        self._lake = lake
+        self._calls = calls
+        self._clock = clock
+        self._refresh = refresh
+        self._repair = repair
+        self._on_progress = on_progress
+        self._writer = DayWriter(lake, self._note)
+
+    def read(self, first: date | None, last: date | None) -> None:
+        """Read the days from `first` to `last` that are wanted; `Lake.update` says what None means."""
+        there = days_in(self._lake)
+        first = first or min(there, default=None)
+        last = min(last or date.max, self._clock.today)
+        if first is None:
+            self._read_from_first_call(last)
+            return
+        if not self._refresh:
+            self.result.days_skipped = [day for day in there if first <= day <= last and self._may_stay(day)]
+        for stretch in wanted_stretches(first, last, self.result.days_skipped, self._clock.first_unsettled):
+            self._read_stretch(stretch[0], stretch[-1])
+
+    def _read_from_first_call(self, last: date) -> None:
+        unsettled = self._clock.first_unsettled
+        self._read_stretch(None, min(last, unsettled - DAY))
+        if unsettled <= last:
+            self._read_stretch(unsettled if self.result.days_written else None, last)
+
+    def _may_stay(self, day: date) -> bool:
+        if self._repair and damage_of(self._lake, day) is not None:
+            return False
+        try:
+            facts = facts_of(self._lake, day)
+        except LakeDamagedError as error:
+            raise LakeDamagedError(
+                f"{self._lake.address_of(name_of(day))} is damaged: {error}.\n"
+                f"Read its day again: thulium-frames export {self._lake} --repair"
+            ) from error
+        return facts.has_settled(self._clock.time_zone, self._clock.settling, self._clock.now)
+
+    def _read_stretch(self, first: date | None, last: date) -> None:
+        """Read these days. Without a first day it is that of the first call."""
+        window = of_days(first or BEGINNING.date(), last)
+        with closing(self._calls.pieces(window, self._expect)) as pieces, self._writer.open():
+            for day, batches in by_day(self._watched(pieces), first):
+                self._writer.put(seal_day(day, batches, self._clock.now))
+
+    def _note(self, facts: DayFacts) -> None:
+        self.result.rows += facts.rows
+        self.result.days_written.append(facts.day)
+        self._on_progress(self.result)
+
+    def _expect(self, rows: int) -> None:
+        self.result.expected += rows
+
+    def _watched(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
+        for piece in pieces:
+            self.result.received += piece.batch.num_rows
+            self._on_progress(self.result)
+            yield piece

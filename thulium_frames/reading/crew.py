@@ -1,0 +1,146 @@
+"""Workers that carry out a read plan: several requests at once, pieces in time order, a bounded look-ahead."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from thulium_frames.errors import ContractError
+from thulium_frames.reading.edges import rows_within
+from thulium_frames.reading.plan import ReadPlan, Span, WindowRead
+from thulium_frames.reading.runs import ProvenRun
+from thulium_frames.reading.sizes import Reading
+from thulium_frames.records import HeldCall, Page
+from thulium_frames.windows import Window
+
+
+class Ask(Protocol):
+    """Sends one request and returns its page. Several threads call it. It gives up soon after `stop` is set."""
+
+    def __call__(self, window: Window, span: Span, stop: threading.Event) -> Page: ...
+
+
+@dataclass(frozen=True)
+class Piece:
+    """All the calls of one window, sorted by `schema.ROW_ORDER`."""
+
+    window: Window
+    batch: pa.RecordBatch
+    received: int
+    """Rows that the answers held for it, including those at its edges that belong to another window."""
+
+
+def read_pieces(
+    root: Window,
+    ask: Ask,
+    to_batch: Callable[[Sequence[HeldCall]], pa.RecordBatch],
+    *,
+    reading: Reading,
+    workers: int,
+    on_count: Callable[[int], object],
+) -> Generator[Piece]:
+    """Read a window. Yields its pieces in time order, without gaps.
+
+    Nothing is sent before the first piece is asked for. Leaving the iterator early stops the workers. `on_count` is
+    called once, with the count of the first answer. An error is raised after the pieces that were proven before it.
+    """
+    crew = _Crew(ReadPlan(root, reading, workers), ask, on_count)
+    built: dict[datetime, Piece | ContractError] = {}  # by their starts
+    try:
+        for run in crew.runs(workers):
+            try:
+                built[run.window.start] = Piece(
+                    run.window, rows_within(run.window, to_batch(run.calls)), len(run.calls)
+                )
+            except ContractError as error:
+                built[run.window.start] = error
+            while crew.front in built:
+                piece = built.pop(crew.front)
+                if isinstance(piece, ContractError):
+                    raise piece
+                crew.deliver(piece)
+                yield piece
+    finally:
+        crew.dismiss()
+
+
+class _Crew:
+    """The workers. They wait for the network and read pages. The thread that takes the pieces builds the columns."""
+
+    def __init__(self, plan: ReadPlan, ask: Ask, on_count: Callable[[int], object]) -> None:
+        self._ask, self._on_count = ask, on_count
+        self._plan = plan
+        self._stop = threading.Event()
+        self._proven: dict[datetime, ProvenRun] = {}  # by their starts
+        self._error: BaseException | None = None
+        self._counted = False
+        self._changed = threading.Condition()
+
+    @property
+    def front(self) -> datetime | None:
+        """Where the piece begins that is to be delivered next."""
+        return self._plan.front
+
+    def deliver(self, piece: Piece) -> None:
+        with self._changed:
+            self._plan.deliver(piece.window, piece.received)
+            self._changed.notify_all()
+
+    def dismiss(self) -> None:
+        """Stop the workers. A request under way may still take its time."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def runs(self, workers: int) -> Iterator[ProvenRun]:
+        """Each run as soon as it is proven. The one at the front comes first."""
+        for number in range(workers):
+            threading.Thread(target=self._work, name=f"thulium-frames-{number}", daemon=True).start()
+        while (run := self._next_run()) is not None:
+            yield run
+
+    def _next_run(self) -> ProvenRun | None:
+        with self._changed:
+            while (front := self._plan.front) is not None:
+                if front in self._proven:
+                    return self._proven.pop(front)
+                if self._error is not None:
+                    raise self._error
+                if self._proven:
+                    return self._proven.pop(min(self._proven))
+                self._changed.wait()
+        return None
+
+    def _work(self) -> None:
+        try:
+            while (task := self._next_task()) is not None:
+                self._do(*task)
+        except BaseException as error:  # any error is raised again in the thread that takes the pieces
+            self._give_up(error)
+
+    def _next_task(self) -> tuple[WindowRead, Span] | None:
+        with self._changed:
+            while not self._stop.is_set() and self._error is None and self._plan.front is not None:
+                if (task := self._plan.next_request()) is not None:
+                    return task
+                self._changed.wait()
+        return None
+
+    def _do(self, read: WindowRead, span: Span) -> None:
+        page = self._ask(read.asked, span, self._stop)
+        with self._changed:
+            if not self._counted:
+                self._counted = True
+                self._on_count(page.count)
+            self._proven.update((run.window.start, run) for run in self._plan.receive(read, page))
+            self._changed.notify_all()
+
+    def _give_up(self, error: BaseException) -> None:
+        """Note the error. What was proven before is delivered first."""
+        with self._changed:
+            self._proven.update((run.window.start, run) for run in self._plan.close())
+            self._error = self._error or error
+            self._changed.notify_all()

@@ -1,0 +1,57 @@
+"""Proven windows, put together while they follow one another, until they are large enough to be taken. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from thulium_frames.records import HeldCall
+from thulium_frames.windows import Window
+
+
+@dataclass(frozen=True)
+class ProvenRun:
+    """A window and all its calls, proven and unsorted."""
+
+    window: Window
+    calls: list[HeldCall]
+
+
+class ProvenRuns:
+    """The runs that grow, and those that are complete and wait to be taken."""
+
+    def __init__(self) -> None:
+        self._growing: dict[datetime, ProvenRun] = {}  # by their ends
+        self._complete: list[ProvenRun] = []
+        self._starts: set[datetime] = set()  # of complete runs that are not delivered yet
+
+    def add(self, window: Window, calls: Sequence[HeldCall]) -> None:
+        """Add a proven window to the run that ends where it starts, or begin a run with it."""
+        before = self._growing.pop(window.start, None)
+        run = ProvenRun(Window(before.window.start, window.end), before.calls) if before else ProvenRun(window, [])
+        run.calls.extend(calls)
+        self._growing[window.end] = run
+
+    def complete(self, end: datetime, least: int = 0) -> None:
+        """Let the run that ends here grow no more, if it has at least so many calls."""
+        run = self._growing.get(end)
+        if run is not None and len(run.calls) >= least:
+            self._starts.add(run.window.start)
+            self._complete.append(self._growing.pop(end))
+
+    def has_complete(self, start: datetime) -> bool:
+        """Whether the run from here on is complete, and not delivered yet."""
+        return start in self._starts
+
+    def deliver(self, start: datetime) -> None:
+        """Note that the caller has taken the run from here on."""
+        self._starts.discard(start)
+
+    def take(self) -> list[ProvenRun]:
+        """The runs that were completed since the last call."""
+        complete, self._complete = self._complete, []
+        return complete
+
+    def take_all(self) -> list[ProvenRun]:
+        """All runs that are left, when no more windows will come."""
+        growing, self._growing = self._growing, {}
+        return [*self.take(), *growing.values()]

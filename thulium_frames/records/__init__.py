@@ -1,0 +1,10 @@
+"""Records: the bytes of one page to calls, and calls to a record batch of the one schema. Pure.
+
+This room alone knows the fields of a record and the odd forms they come in. Its door: `read_page` turns the body of an
+answer into a `Page` of `HeldCall`s, and `to_batch` turns held calls into columns.
+"""
+
+from thulium_frames.records.call import HeldCall, Identity, identity
+from thulium_frames.records.decode import ALWAYS_BUILT, Page, id_epoch, read_page, to_batch
+
+__all__ = ["ALWAYS_BUILT", "HeldCall", "Identity", "Page", "id_epoch", "identity", "read_page", "to_batch"]

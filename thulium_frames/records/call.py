@@ -1,0 +1,96 @@
+"""One call record: as the page has it, and as it is held until the columns are built."""
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+# `""` stays as it came until the columns are built, where it becomes null in one go.
+Number = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | Literal[""] | None
+Nothing = Annotated[list[str], Meta(max_length=0)] | Literal[""] | None
+
+
+class Rating(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    type: str | None = None
+    rate: str | None = None
+
+
+class Record(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """One call record as documented; the fields are the API's, in the order of the schema."""
+
+    date: str | None = None
+    src: str | None = None
+    dst: str | None = None
+    disposition: str | None = None
+    duration: Number = None
+    billsec: Number = None
+    operator: str | None = None
+    filename: str | None = None
+    user: str | None = None
+    user_login: str | None = None
+    dst_user: str | None = None
+    dst_user_login: str | None = None
+    customer_id: Number = None
+    outbound_id: Number = None
+    outbound_result: str | None = None
+    connection_id: str | None = None
+    type: str | None = None
+    rating: Rating | Nothing = None
+    queue_id: Number = None
+    topic_id: Number = None
+    ticket_id: Number = None
+    tags: list[Annotated[str, Meta(min_length=1)]] | Literal[""] | None = None
+    disconnected_by: str | None = None
+    transferred_to: str | None = None
+
+
+class RescuedRecord(Record, omit_defaults=True):
+    """A record read by the tolerant path."""
+
+    tags: list[str | None] | None = None  # type: ignore[assignment]  # an empty tag is none
+    rescued_data: str | None = None
+
+
+class HeldCall(Struct, frozen=True, gc=False):
+    """A call between its page and its columns, as text: smaller than its values, and read without Python's lock."""
+
+    date: str | None
+    line: bytes
+    """The record as JSON of one line, every value of its documented type."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(RescuedRecord)
+
+
+def calls_of(records: Sequence[Record]) -> list[HeldCall]:
+    """The records as they are held; a rating or tags that mean none are left out."""
+    for record in records:
+        if record.rating.__class__ is not Rating:
+            record.rating = None
+        if record.tags == "":
+            record.tags = None
+    lines = _encoder.encode_lines(records).split(b"\n")[:-1]
+    return [HeldCall(record.date, line) for record, line in zip(records, lines, strict=True)]
+
+
+def lines_of(calls: Iterable[HeldCall]) -> bytes:
+    """All the records, one a line."""
+    return b"\n".join([call.line for call in calls])
+
+
+Identity = tuple[object, ...]
+_facts: Callable[[Record], Identity] = attrgetter(
+    *("date", "connection_id", "src", "dst", "type", "disposition", "duration", "billsec"),
+    *("user_login", "dst_user_login", "queue_id"),
+)
+
+
+def identity(call: HeldCall) -> Identity:
+    """The facts of a call that nobody edits afterwards, as ratings, tags and CRM links are: they tell rows apart."""
+    # the tolerant path reads "" as nothing
+    return tuple(None if fact == "" else fact for fact in _facts(_decoder.decode(call.line)))
