@@ -15,6 +15,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "seed": {"type": int},
     "rate": {"type": click.FloatRange(0, 1)},
     "share": {"type": click.FloatRange(0, 1)},
+    "count": {"type": click.IntRange(min=0), "metavar": "N"},
     "seconds": {"type": click.FloatRange(min=0)},
     "text": {"type": str, "metavar": "URL"},
     "requests": {"type": int, "nargs": 2, "metavar": "FIRST LAST"},
@@ -41,10 +42,5 @@ def _flag_of(fault: Field[Any]) -> str:
 
 
 def _parameter_of(fault: Field[Any]) -> dict[str, Any]:
-    match fault.metadata["kind"]:
-        case "choice":
-            return {"type": click.Choice(fault.metadata["choices"])}
-        case "count":
-            return {"type": click.IntRange(min=fault.metadata["least"]), "metavar": "N"}
-        case kind:
-            return _PARAMETERS[kind]
+    told = fault.metadata
+    return {"type": click.Choice(told["choices"])} if told["kind"] == "choice" else _PARAMETERS[told["kind"]]
