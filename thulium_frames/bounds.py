@@ -21,7 +21,7 @@ _MINUTE_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}")
 class Bounds:
     """The system's wall-clock times between two bounds, both included: a day to its end, a minute to its end.
 
-    Raises FilterError for text that is no bound, for a time zone, and for bounds that are out of order.
+    Raises FilterError for text of another form, for a bound with a time zone, and when `date_from` is after `date_to`.
     """
 
     date_from: Bound | None = None
@@ -33,12 +33,12 @@ class Bounds:
 
     @property
     def start(self) -> datetime:
-        """The first moment inside, `BEGINNING` when open."""
+        """The first moment included; `BEGINNING` when open."""
         return BEGINNING if self.date_from is None else _moment("date_from", self.date_from)[0]
 
     @property
     def end(self) -> datetime:
-        """The first moment behind, `END` when open."""
+        """The first moment after them; `END` when open."""
         if self.date_to is None:
             return END
         moment, unit = _moment("date_to", self.date_to)
@@ -46,7 +46,7 @@ class Bounds:
 
     @property
     def days(self) -> tuple[date | None, date | None]:
-        """First and last day, None where it is open. Raises FilterError when a bound is not a whole day."""
+        """First and last day, None for an open bound. Raises FilterError when a bound is not a whole day."""
         for name, moment in (("date_from", self.start), ("date_to", self.end)):
             if moment.time() != time.min:
                 raise FilterError(f"a lake holds whole days: {name} is a day there, not {getattr(self, name)}")

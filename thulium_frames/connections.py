@@ -1,4 +1,4 @@
-"""The wiring: a system, a query on it, and the forms its calls can be had in."""
+"""The wiring: a system, a query on it, and the forms in which its calls can be read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from thulium_frames.records import ALWAYS_BUILT, Page, read_page, to_batch
 from thulium_frames.schema import ROW_ORDER, SCHEMA
 from thulium_frames.windows import Window
 
-#: Several queries instead of one are read before they are put in order, so they hold no more rows together.
+#: Several queries that replace one are all held before they are sorted, so they may have this many rows together.
 _HELD_ROWS = 100_000
 
 if TYPE_CHECKING:
@@ -38,11 +38,13 @@ if TYPE_CHECKING:
 class Thulium:
     """One Thulium system, seen by one API user.
 
-    `url` may be the system's name alone. What is not given comes from THULIUM_URL, THULIUM_USER, and for the password
-    from `password_file`, THULIUM_PASSWORD_FILE, THULIUM_PASSWORD, netrc (when `netrc`), or `ask`, which gets a prompt
-    (`getpass.getpass` will do). `time_zone` is the one of the system's wall clock. `workers` is how many requests may
-    be in flight at once, `retries` says when a request is given up, `reading` in what sizes is read. Nothing is sent
-    before calls are asked for. Raises SettingsError.
+    `url` may be the system's name alone. What is not given is taken from THULIUM_URL and THULIUM_USER. The password is
+    the first found of: the argument, `password_file`, THULIUM_PASSWORD_FILE, THULIUM_PASSWORD, the netrc file (with
+    `netrc=True`), and `ask`, which is called with a prompt (like `getpass.getpass`).
+
+    `time_zone` is that of the system's wall clock. `workers` is how many requests may be in flight at once. `retries`
+    says when a request is given up, in seconds and tries; `reading` says in what sizes calls are read, in rows. Nothing
+    is sent before calls are asked for. Raises SettingsError.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class Thulium:
 
     @property
     def system(self) -> str:
-        """What a lake of this system is marked with."""
+        """The name that a lake of this system is marked with."""
         return self._settings.system
 
     @property
@@ -103,7 +105,7 @@ class Thulium:
         return self.client.requests
 
     def close(self) -> None:
-        """Close the kept connections; the next request opens new ones."""
+        """Close the kept connections. The next request opens new ones."""
         self.client.close()
 
     def connections(
@@ -120,10 +122,10 @@ class Thulium:
         customer_id: int | None = None,
         tags: Sequence[str] | None = None,
     ) -> Connections:
-        """Describe the calls to read; nothing is read yet.
+        """Describe the calls to read. Nothing is read yet.
 
-        Bounds are the system's wall-clock time, and both are included: a day includes that whole day, a minute that
-        minute. Filters are the API's own; whether several `tags` mean any or all of them is the system's choice.
+        Bounds are the system's wall-clock time. Both are included: a day to its end, a minute to its end. Filters are
+        the API's own. The system decides whether several `tags` mean any or all of them.
         Raises FilterError.
         """
         filters = Filters(
@@ -143,11 +145,11 @@ class Thulium:
 
 @dataclass(frozen=True)
 class Connections:
-    """The calls that match a query, as a description: each way to have them reads afresh.
+    """A description of the calls that match a query. Each way to get them reads afresh.
 
     Rows are sorted by `date`, then `connection_id`, then the other columns. Reading raises ApiError when the network or
-    the system fails for good, and ContractError when the answers cannot be proven complete. What takes Arrow's C stream
-    takes the object itself: `pl.DataFrame(calls)`, `pa.table(calls)`, `FROM calls` in DuckDB.
+    the system fails for good, and ContractError when the answers cannot be proven complete. Libraries that take Arrow's
+    C stream take this object itself: `pl.DataFrame(calls)`, `pa.table(calls)`, `FROM calls` in DuckDB.
     """
 
     thulium: Thulium
@@ -159,14 +161,14 @@ class Connections:
         return f"Connections({', '.join(filter(None, [self.thulium.url, str(self.filters), limit]))})"
 
     def head(self, rows: int = 5) -> Connections:
-        """The first `rows` of these calls; of a system that sorts by date, little more than those is read."""
+        """The first `rows` of these calls. Little more than that is read from a system that sorts by date."""
         if rows < 0:
             raise FilterError(f"the first {rows} calls are none: give a number from 0")
         return replace(self, limit=rows if self.limit is None else min(rows, self.limit))
 
     @property
     def origin(self) -> dict[str, object]:
-        """Which system, time zone and filters, but not which days: it marks a lake of these calls."""
+        """Which system, time zone and filters, but not which days. A lake of these calls is marked with it."""
         return {
             "system": self.thulium.system,
             "time_zone": self.thulium.time_zone,
@@ -175,16 +177,16 @@ class Connections:
 
     @property
     def days(self) -> tuple[date | None, date | None]:
-        """First and last day asked for, None where it is open. Raises FilterError when they are not whole days."""
+        """First and last day asked for, None for an open bound. Raises FilterError when they are not whole days."""
         if self.limit is not None:
             raise FilterError(f"a lake holds whole days, not the first {self.limit} calls")
         return self.filters.bounds.days
 
     def count(self) -> int:
-        """How many calls there are, by the system's own count; one request.
+        """How many calls there are, by the system's own count. Sends one request.
 
-        It relies on `date_to` being included to the minute, as Thulium's page has it. A frame does not. Raises
-        FilterError when a bound is within a minute: the API counts whole ones.
+        Unlike a frame, it relies on the API to include the minute of `date_to`, as Thulium's page says. Raises
+        FilterError when a bound has seconds, because the API counts whole minutes.
         """
         bounds = self.filters.bounds
         if bounds.start.second or bounds.end.second:
@@ -193,7 +195,7 @@ class Connections:
         return count if self.limit is None else min(count, self.limit)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Record batches of `SCHEMA` in time order, in flat memory; nothing is asked before the first is."""
+        """Record batches of `SCHEMA` in time order, in flat memory. The first batch sends the first request."""
         return (piece.batch for piece in self.pieces() if piece.batch.num_rows)
 
     def to_arrow(self) -> pa.Table:
@@ -205,7 +207,7 @@ class Connections:
         return _to_polars(self.to_arrow())
 
     def to_pandas(self) -> pd.DataFrame:
-        """All calls as one pandas frame of Arrow-backed columns, so that numbers stay whole and nulls stay null."""
+        """All calls as one pandas frame. Its columns are backed by Arrow, so numbers stay whole and nulls stay null."""
         try:
             pandas = importlib.import_module("pandas")
         except ImportError as error:
@@ -214,12 +216,12 @@ class Connections:
         return frame
 
     def scan(self) -> pl.LazyFrame:
-        """A lazy frame that reads when it is collected, each time afresh.
+        """A lazy frame. It reads when it is collected, each time afresh.
 
-        What a filter says of `date`, of the columns the API can be asked for (src, dst, connection_id, user_login,
-        queue_id, topic_id, customer_id), and of one tag narrows the requests; all of it is applied to the rows once
-        more. A few values of a column become a request for each where that costs less. Columns that are not asked for
-        are not built, and a row limit stops the reading early.
+        Filters on `date`, on columns that the API filters by (src, dst, connection_id, user_login, queue_id, topic_id,
+        customer_id) and on one tag narrow the requests. Polars then applies the whole filter to the rows. A few values
+        of one column become a query for each value when this takes fewer requests. Columns that are not selected are
+        not built, and a row limit ends the reading early.
         """
         return register_io_source(
             self._frames,
@@ -238,9 +240,9 @@ class Connections:
         on_count: Callable[[int], object] = lambda _: None,
         columns: Collection[str] = SCHEMA.names,
     ) -> Generator[Piece]:
-        """The calls of `window`, by default of all the query, window by window in time order, empty ones too.
+        """The calls of `window` (by default of the whole query), piece by piece in time order, empty pieces too.
 
-        `on_count` hears once how many calls the system counts.
+        `on_count` is called once, with the count of the system's first answer.
         """
         reading, workers = self.thulium.reading, self.thulium.workers
         if self.limit is not None:
@@ -265,9 +267,9 @@ class Connections:
     def page(
         self, start: datetime, end: datetime, *, offset: int = 0, limit: int, stop: threading.Event | None = None
     ) -> Page:
-        """One request: what the system answers when it is asked for calls from `start` to `end`, unproven.
+        """What the system answers to one request for calls from `start` to `end`. Nothing is proven about it.
 
-        Raises ApiError. Once `stop` is set it gives up soon.
+        Raises ApiError. Gives up soon after `stop` is set.
         """
         query = self.filters.query(start, end, offset=offset, limit=limit)
         return self.thulium.client.get(query, read_page, stop or threading.Event())
@@ -282,15 +284,15 @@ class Connections:
     def _frames(
         self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_rows: int | None
     ) -> Iterator[pl.DataFrame]:
-        """What Polars calls to collect a scan."""
+        """Polars calls this to collect a scan."""
         names = SCHEMA.names if columns is None else columns
         for frame in self._found(names, predicate, rows):
             yield (frame if predicate is None else frame.filter(predicate)).select(names)
 
     def _found(self, columns: Collection[str], predicate: pl.Expr | None, rows: int | None) -> Iterator[pl.DataFrame]:
-        """Frames that hold at least the calls a predicate selects, in time order."""
+        """Frames in time order that hold at least the calls that the predicate selects."""
         narrowing = narrowing_of(predicate)
-        if rows is not None or self.limit is not None:  # a limit counts before the filter
+        if rows is not None or self.limit is not None:  # a limit applies before the filter
             calls = self if rows is None else self.head(rows)
             yield from calls._read(self._window, columns)
         elif window := narrowing.window(self.filters):
@@ -310,9 +312,9 @@ class Connections:
 def _of_each_value(
     many: Sequence[tuple[Connections, pl.Expr]], one: Connections, window: Window, columns: Collection[str]
 ) -> pl.DataFrame | None:
-    """The calls of several queries, if these take fewer requests than the one that holds all of them; else None.
+    """The calls of many queries, if they take fewer requests than the one query that includes them all; else None.
 
-    None, too, when their counts changed meanwhile: a call may have moved from one value to another, and be in neither.
+    None also when their counts changed meanwhile: a call that moved from one value to another may be in neither.
     """
     page = one.thulium.reading.page_rows
     pages = ceil(one._count(window) / page) if many else 0

@@ -1,4 +1,4 @@
-"""What the API's page leaves open of how a system answers, found out with a few small requests. Shows no record."""
+"""How a system answers where the API's page does not say, found out with a few small requests. Shows no record."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,25 +13,25 @@ from thulium_frames.windows import MINUTE
 
 @dataclass(frozen=True)
 class Findings:
-    """What a system's answers show. None where it has too few calls to tell."""
+    """What the answers of a system show. None means that there are too few calls to tell."""
 
     calls: int
-    """Calls that the API user may see, by the system's count."""
+    """How many calls the API user may see, by the system's count."""
     page_rows: int
-    """Rows that came when 100 were asked for."""
+    """How many rows came when 100 were asked for."""
     order: str | None
-    """oldest first, newest first, or neither: by `date`, in one page."""
+    """The order of one page by `date`: oldest first, newest first, or neither."""
     same_order_twice: bool | None
-    """Whether the same request was answered in the same order again."""
+    """Whether the same request gave the same rows in the same order again."""
     has_seconds: bool | None
     """Whether dates have seconds."""
     date_to: str | None
-    """included or excluded: a call that starts in the minute that `date_to` names."""
+    """Whether a call in the minute that `date_to` names is included or excluded."""
     time_zone: str
     time_zone_fits: bool | None
-    """Whether dates, read in `time_zone`, agree with the clock in `connection_id` to two minutes, for most calls."""
+    """Whether most dates, read in `time_zone`, are within two minutes of the clock in `connection_id`."""
     rescued: dict[str, int]
-    """Fields that are unknown or did not fit their column, and in how many of the rows."""
+    """Fields that are unknown or did not fit their column, with the number of rows."""
 
 
 def examine(thulium: Thulium) -> Findings:
@@ -66,7 +66,7 @@ def _order(dates: pl.Series) -> str | None:
 
 
 def _date_to(thulium: Thulium, frame: pl.DataFrame) -> str | None:
-    """Ask for the minute of one call, from that minute to that minute."""
+    """Ask for the minute of one call: from that minute to that minute."""
     dates = frame["date"].drop_nulls()
     if dates.is_empty():
         return None

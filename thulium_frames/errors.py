@@ -24,19 +24,19 @@ class ThuliumFramesError(Exception):
 
 
 class SettingsError(ThuliumFramesError, ValueError):
-    """A setting or an argument is missing or wrong; nothing has been sent."""
+    """A setting or an argument is missing or wrong. Nothing was sent."""
 
     exit_code = 2
 
 
 class FilterError(SettingsError):
-    """A filter is not one the API documents, or its value is not one it could match."""
+    """A filter has a value that the API cannot match, or bounds are wrong."""
 
 
 class ApiError(ThuliumFramesError, ConnectionError):
-    """The network failed, or the system answered with an error, for longer than retrying could help.
+    """The network failed, or the system kept answering with an error, for longer than retries may take.
 
-    `status` is the HTTP status, None when no answer came. `request_id` is what Thulium's support asks for.
+    `status` is the HTTP status, None when no answer came. Thulium's support asks for `request_id`.
     """
 
     exit_code = 3
@@ -60,7 +60,7 @@ class UnreadableAnswerError(ApiError):
 
 
 class ContractError(ThuliumFramesError, ValueError):
-    """The answers contradict what the API promises; no rows are made from them."""
+    """The answers contradict what the API promises. No rows are made from them."""
 
     exit_code = 4
 
@@ -70,7 +70,7 @@ class ForeignAnswerError(ContractError):
 
 
 class UnprovenWindowError(ContractError):
-    """One minute's calls kept changing from read to read, so no complete set could be shown."""
+    """The calls of one minute changed from read to read, so no set of them could be proven complete."""
 
 
 class LakeError(ThuliumFramesError, OSError):
@@ -88,4 +88,4 @@ class LakeMismatchError(LakeError):
 
 
 class LakeDamagedError(LakeError):
-    """Files of the lake are not what was written."""
+    """Files of the lake differ from what was written."""

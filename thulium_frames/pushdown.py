@@ -1,7 +1,7 @@
-"""A Polars predicate to what of it the API can be asked for. Pure.
+"""Which part of a Polars predicate the API can be asked for. Pure.
 
-What it says of single columns is read from its serialised form, which Polars may change: whatever is not understood
-narrows nothing. So a narrowing may be too wide, never too narrow, and the predicate is applied to the rows once more.
+The predicate is read from its serialised form, which Polars may change. What is not understood narrows nothing. So a
+narrowing may be too wide but never too narrow, and the whole predicate is applied to the rows afterwards.
 """
 
 import io
@@ -21,16 +21,16 @@ from thulium_frames.windows import DAY, Window, midnight
 _Node = dict[str, Any]
 _Value = str | int
 
-#: What narrows a request.
+#: Columns whose filters narrow a request.
 PUSHED = ("date", *TEXT_FILTERS, *NUMBER_FILTERS, "tags")
 _INSTANT = timedelta(microseconds=1)
-#: One query for each of so many values at most.
+#: At most this many values get a query each.
 _MOST_QUERIES = 10
 
 
 @dataclass(frozen=True)
 class Narrowing:
-    """Calls from `start` to before `end` (wall clock), whose columns have one of these values, with this tag."""
+    """Calls from `start` to before `end` (wall clock) that have one of these values in each column, and this tag."""
 
     start: datetime = BEGINNING
     end: datetime = END
@@ -50,7 +50,7 @@ class Narrowing:
         return Narrowing(min(self.start, other.start), max(self.end, other.end), values, tag)
 
     def window(self, filters: Filters) -> Window | None:
-        """The part of the filters' window that is left, None when no call can match."""
+        """What remains of the filters' window; None when no call can match."""
         start, end = max(self.start, filters.bounds.start), min(self.end, filters.bounds.end)
         return Window(start, end) if start < end and all(self.values.values()) else None
 
@@ -60,12 +60,12 @@ _NONE = Narrowing(end=BEGINNING)
 
 
 def narrowing_of(predicate: pl.Expr | None) -> Narrowing:
-    """What a predicate narrows; all calls when there is none, or it is not understood."""
+    """The narrowing of a predicate. It is all calls without a predicate, and for one that is not understood."""
     if predicate is None:
         return _ALL
     try:
         return _narrowing(json.loads(_serialised(predicate)))
-    except Exception:  # whatever an unknown form leads to
+    except Exception:  # an unknown form may raise anything
         return _ALL
 
 
@@ -74,9 +74,9 @@ def _serialised(predicate: pl.Expr) -> str:
 
 
 def queries(filters: Filters, narrowing: Narrowing) -> tuple[Filters, list[tuple[Filters, pl.Expr]]]:
-    """The filters for one query, and those for one per value of a column instead, when there are few values.
+    """The filters of one query; and of several instead, one for each value of a column, when there are few values.
 
-    With each of these comes the predicate that its calls have to pass, since the API may match more than a filter says.
+    Each of the several comes with a predicate for its calls, because the API may match more than the filter says.
     """
     several: list[tuple[str, list[_Value]]] = []
     for name, values in sorted(narrowing.values.items()):
@@ -94,17 +94,17 @@ def queries(filters: Filters, narrowing: Narrowing) -> tuple[Filters, list[tuple
 
 
 def _narrowed(filters: Filters, name: str, value: _Value | list[str]) -> Filters | None:
-    """The filters with one more; None when they have one of that name, or the API cannot match that value."""
+    """The filters with one more. None when they have that one already, or the API cannot match the value."""
     if getattr(filters, name) not in (None, ()):
         return None
     try:
-        return replace(filters, **{name: value})  # type: ignore[arg-type]  # mypy takes the names for one type
+        return replace(filters, **{name: value})  # type: ignore[arg-type]  # mypy wants one type for all names
     except FilterError:
         return None
 
 
 def _narrowing(node: _Node) -> Narrowing:
-    """Raises what it likes when it does not understand; the parts of an And do so on their own."""
+    """May raise anything for a form it does not know; the caller then narrows nothing."""
     ((kind, content),) = node.items()
     if kind == "BinaryExpr":
         return _of_operation(content["left"], content["op"], content["right"])
@@ -141,7 +141,7 @@ def _of_function(inputs: list[_Node], function: _Node) -> Narrowing:
 def _understood(node: _Node) -> Narrowing:
     try:
         return _narrowing(node)
-    except Exception:  # the other side may still narrow
+    except Exception:  # the other side of an And may still narrow
         return _ALL
 
 
@@ -157,7 +157,7 @@ def _one_of(column: _Node, values: list[Any]) -> Narrowing:
 def _compared(column: _Node, operator: str, value: Any) -> Narrowing:
     match column:
         case {"Column": "date"} if isinstance(value, datetime) and value.tzinfo is None:
-            # less than a nanosecond of it may still include it
+            # nanoseconds were cut off the value, so `<` may still include its microsecond
             return _between("LtEq" if operator == "Lt" else operator, value, value + _INSTANT)
         case {"Column": "date"} if type(value) is date:
             return _between(operator, midnight(value), midnight(value) + _INSTANT)
@@ -171,7 +171,7 @@ def _compared(column: _Node, operator: str, value: Any) -> Narrowing:
 
 
 def _between(operator: str, first: datetime, after: datetime) -> Narrowing:
-    """Of a unit of time from `first` to before `after`."""
+    """The narrowing of a comparison with the time from `first` to before `after`."""
     bounds: dict[str, Callable[[], Narrowing]] = {
         "Eq": lambda: Narrowing(first, after),
         "Lt": lambda: Narrowing(end=first),
@@ -197,7 +197,7 @@ def _has_column(node: object) -> bool:
 
 
 def _constant(node: _Node) -> Any:
-    """The value of an expression without columns, as Polars itself works it out."""
+    """The value of an expression without columns, computed by Polars itself."""
     if _has_column(node):
         raise ValueError("it depends on a column")
     expression = pl.Expr.deserialize(io.StringIO(json.dumps(node)), format="json")

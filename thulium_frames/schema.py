@@ -1,12 +1,12 @@
 """The one schema of every frame, batch and day file, and the order of its rows.
 
-Meanings are those of Thulium's page on `GET connections`; `duration` and `billsec` are used as Asterisk, the exchange
-underneath, defines them. `""` is null everywhere.
+Meanings are those of Thulium's page on `GET connections`. `duration` and `billsec` mean what Asterisk, the exchange
+underneath, defines. `""` is null everywhere.
 """
 
 import pyarrow as pa
 
-#: Rises when the columns or their meaning change; a lake of another version is not written to.
+#: Rises when the columns or their meaning change. A lake of another version is not written to.
 SCHEMA_VERSION = 1
 
 
@@ -14,7 +14,7 @@ def _field(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
     return pa.field(name, kind, metadata={"comment": meaning})
 
 
-#: The columns, in order; `SCHEMA.field(name).metadata[b"comment"]` tells what each one means.
+#: The columns, in order. `SCHEMA.field(name).metadata[b"comment"]` tells what each one means.
 SCHEMA = pa.schema(
     [
         _field("date", pa.timestamp("us"), "start of the call: the wall clock the API shows, without a zone"),

@@ -11,7 +11,7 @@ _ORIGIN = datetime(1, 1, 1)
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """The wall-clock times from `start` up to, not including, `end`."""
+    """The wall-clock times from `start` up to, but not including, `end`."""
 
     start: datetime
     end: datetime
@@ -43,9 +43,9 @@ def floor(moment: datetime, unit: timedelta) -> datetime:
 
 
 def split(window: Window, parts: int) -> list[Window]:
-    """Cut a window into at most `parts` of about equal length: at midnights where it holds any, else at minutes.
+    """Cut a window into at most `parts` of about equal length: at midnights if it contains any, else at minutes.
 
-    The parts are disjoint, ordered and cover the window; a window without a minute inside it comes back whole.
+    The parts are disjoint, in order, and cover the window. A window that contains no minute is returned whole.
     """
     for unit in (DAY, MINUTE):
         first_cut = floor(window.start, unit) + unit

@@ -1,4 +1,4 @@
-"""The query parameters Thulium documents for `GET connections`: their validation, and their spelling on the wire."""
+"""The query parameters that Thulium documents for `GET connections`: their checks, and their form on the wire."""
 
 import operator
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ NUMBER_FILTERS = ("queue_id", "topic_id", "customer_id")
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which calls to ask for, by the API's own parameter names; None asks for all.
+    """Which calls to ask for, by the API's own parameter names. None does not filter.
 
-    Bounds are the system's wall-clock time and both are included: a day includes that whole day, a minute that minute.
+    Bounds are the system's wall-clock time. Both are included: a day to its end, a minute to its end.
     Raises FilterError for a value that the API could not match.
     """
 
@@ -52,12 +52,12 @@ class Filters:
 
     @property
     def last_minute(self) -> datetime:
-        """The last minute asked for, which is what the API documents `date_to` to be."""
+        """The last minute asked for. The API documents `date_to` as such a minute."""
         end = self.bounds.end
         return END if end == END else end - timedelta(minutes=1)
 
     def without_dates(self) -> dict[str, str | int | list[str]]:
-        """Every filter but the dates, for a record of what a lake holds."""
+        """All filters but the dates, as a lake is marked with them."""
         given: dict[str, str | int | list[str]] = {}
         for name in (*TEXT_FILTERS, *NUMBER_FILTERS):
             if (value := getattr(self, name)) is not None:
@@ -69,8 +69,8 @@ class Filters:
     def query(self, start: datetime, end: datetime, *, offset: int, limit: int) -> list[tuple[str, str]]:
         """The parameters of one request for rows `offset` to `offset + limit` of the calls from `start` to `end`.
 
-        Whether the API's `date_to` is inclusive is not documented, so `end` itself is asked for too: the answer may
-        hold more than the window, never less.
+        The API does not document whether it includes `date_to`, so `end` itself is asked for. The answer may hold more
+        than the window, never less.
         """
         dates = [] if start == BEGINNING else [("date_from", _minute(start))]
         if end != END:

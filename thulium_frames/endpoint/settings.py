@@ -1,4 +1,4 @@
-"""Where the system is and who asks: the URL, the API user and the password, each from its first source that has one."""
+"""Where the system is and who asks: the URL, the API user and the password, each from the first source that has it."""
 
 import ipaddress
 import netrc
@@ -20,7 +20,7 @@ _SYSTEM_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 
 
 class Secret:
-    """Text that shows itself only to who calls `reveal`: not in a repr, a log, a traceback's line or a pickle."""
+    """Text that only `reveal` shows. No repr, log, traceback or pickle contains it."""
 
     __slots__ = ("_text",)
 
@@ -39,7 +39,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Settings:
-    """One Thulium system and the API user that reads it; `url` is the address above `/api`."""
+    """One Thulium system and the API user that reads it. `url` is the address without `/api`."""
 
     url: str
     user: str
@@ -53,7 +53,7 @@ class Settings:
 
     @property
     def system(self) -> str:
-        """Which system this is, for a record of what a lake holds; a loopback port is left out, as it changes."""
+        """Which system this is, as a lake is marked with it. A port on loopback is left out, because it changes."""
         parts = urlsplit(self.url)
         return parts._replace(netloc=parts.hostname or "").geturl() if self.is_loopback else self.url
 
@@ -68,9 +68,9 @@ def resolve(
     allow_http: bool = False,
     ask: Callable[[str], str] | None = None,
 ) -> Settings:
-    """Fill what was not given from the environment, the password file, netrc, the URL and at last `ask`.
+    """Take what was not given from the environment, the password file, netrc, the URL, and at last from `ask`.
 
-    Raises SettingsError when something is missing or unsafe; no message shows a credential.
+    Raises SettingsError when something is missing or unsafe. No message shows a credential.
     """
     parts = _parse_url(url or _env("URL"))
     _refuse_plain_http(parts, allow_http)
@@ -170,7 +170,7 @@ def _read_password(path: str) -> str:
 
 
 def _read_stdin() -> bytes:
-    return sys.stdin.buffer.read() if sys.stdin else b""  # it may be closed
+    return sys.stdin.buffer.read() if sys.stdin else b""  # stdin may be closed
 
 
 def _read_private(path: Path) -> bytes:

@@ -165,7 +165,7 @@ def _refuse_stranger(asked: httpx.URL, target: httpx.URL) -> None:
 
 
 def _refuse_other_page(asked: httpx.URL, answered: httpx.URL, response: httpx.Response) -> None:
-    """Refuse the answer of a redirect that dropped the query: it answers another question, or is a login page."""
+    """Refuse the answer of a redirect that dropped the query. It is a login page, or answers another question."""
     if response.is_success and answered.query != asked.query:
         raise TryAgainError(
             UnreadableAnswerError(

@@ -25,8 +25,8 @@ _SEAL_MARK = b"sha256:"
 _OPEN_SEAL = _SEAL_MARK + b"0" * 64
 _UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
 _ROW_GROUP_ROWS = 100_000
-_THREADS = False  # one that met a damaged page may be alive at exit, and abort the process
-#: Columns whose values repeat within a day; a dictionary of the others is larger than they are.
+_THREADS = False  # a thread that met a damaged page may still run at exit, and abort the process
+#: Columns whose values repeat within a day. For the others a dictionary is larger than the values.
 _OF_FEW_VALUES = [
     *("dst", "disposition", "operator", "user", "user_login", "dst_user", "dst_user_login", "outbound_id"),
     *("outbound_result", "type", "rating.type", "rating.rate", "queue_id", "topic_id", "tags.list.element"),
@@ -42,12 +42,12 @@ class DayFacts:
     day: date
     rows: int
     read_at: datetime
-    """UTC; no request for this day was sent before."""
+    """When its reading began, in UTC: no request for this day was sent before."""
     bytes: int
     """Size of the file."""
 
     def has_settled(self, time_zone: str, settling: timedelta, now: datetime) -> bool:
-        """Whether the day was read `settling` after its end. A reading in the future proves a wrong clock, no more."""
+        """Whether the day was read `settling` after its end. A time in the future, of a wrong clock, does not count."""
         if self.day >= now.date():
             return False
         next_day = self.day + timedelta(days=1)
@@ -80,16 +80,16 @@ def days_in(lake: Storage, first: date | None = None, last: date | None = None) 
 
 @dataclass(frozen=True)
 class SealedDay:
-    """A day's file, whole, before it is on the disk."""
+    """The whole file of a day, in memory."""
 
     facts: DayFacts
     content: bytes
 
 
 def seal_day(day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> SealedDay:
-    """Make a day's file, in memory: it takes a tenth of what its calls took as JSON.
+    """Make the file of a day in memory. It takes a tenth of what its calls took as JSON.
 
-    The batches come in row order and are taken one by one.
+    The batches must come in row order. They are taken one by one.
     """
     rows, file = 0, pa.BufferOutputStream()
     with pq.ParquetWriter(
@@ -100,7 +100,7 @@ def seal_day(day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) ->
         write_page_checksum=True,
         write_page_index=True,
         sorting_columns=_SORTED_BY,
-        store_schema=False,  # Parquet's own types say all of it, in a tenth of the bytes
+        store_schema=False,  # Parquet's own types say the same in a tenth of the bytes
     ) as writer:
         for group in row_groups(batches, SCHEMA):
             writer.write_table(group)
@@ -112,7 +112,7 @@ def seal_day(day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) ->
 
 
 def _sealed(content: bytes) -> bytes:
-    """The file with its digest in its footer, over the zeros that stand there for it."""
+    """The file with its digest in its footer, instead of the zeros that keep the place for it."""
     before, _, after = content.rpartition(_OPEN_SEAL)
     return before + _digest(content) + after
 
@@ -122,9 +122,9 @@ def _digest(content: bytes) -> bytes:
 
 
 def _is_sealed(content: bytes) -> bool:
-    """Whether these bytes are, to the bit, what was sealed; page checksums alone leave the footer out.
+    """Whether these bytes are what was sealed, to the bit. Page checksums alone do not cover the footer.
 
-    The seal stands behind all rows and statistics, so text of a call that looks like one comes before it.
+    The seal comes after all rows and statistics, so the last text that looks like a seal is the seal.
     """
     at = content.rfind(_SEAL_MARK)
     end = at + len(_OPEN_SEAL)
@@ -132,7 +132,7 @@ def _is_sealed(content: bytes) -> bool:
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Batches put together to row groups of a size that readers like."""
+    """The batches, joined to tables of a size that is good for a row group."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)

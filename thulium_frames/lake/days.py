@@ -1,4 +1,4 @@
-"""Which days an update reads, and how the pieces that come become days. Pure."""
+"""Which days an update reads, and how pieces become days. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Piece(Protocol):
 
 @dataclass(frozen=True)
 class Clock:
-    """What an update takes for today, and for settled, in the system's time zone."""
+    """Which day is today, and which days are settled, in the system's time zone."""
 
     now: datetime
     """UTC."""
@@ -43,9 +43,9 @@ class Clock:
 
 
 def wanted_stretches(first: date, last: date, may_stay: Iterable[date], first_unsettled: date) -> list[list[date]]:
-    """The days from `first` to `last` that are to be read, in stretches without a gap. `may_stay` are left out.
+    """The days from `first` to `last` to be read, as stretches without a gap. Days in `may_stay` are left out.
 
-    Days that still change are read apart, so that they do not disturb the proof of others.
+    Days that still change are in stretches of their own, so that they do not disturb the proof of other days.
     """
     wanted = sorted(set(each_day(first, last)) - set(may_stay))
     stretches = groupby(enumerate(wanted), key=lambda told: (told[1].toordinal() - told[0], told[1] < first_unsettled))
@@ -53,9 +53,9 @@ def wanted_stretches(first: date, last: date, may_stay: Iterable[date], first_un
 
 
 def by_day(pieces: Iterable[Piece], first: date | None) -> Iterator[tuple[date, Iterator[pa.RecordBatch]]]:
-    """Each day that the pieces cover, with its batches, which must be taken before the next day is.
+    """Each day that the pieces cover, with its batches. They must be taken before the next day is asked for.
 
-    The first day is `first`, or that of the first call. A day without calls has no batches.
+    The first day is `first`; when this is None, the day of the first call. A day without calls has no batches.
     """
     events = _events(pieces, first)
     for day, batch in events:

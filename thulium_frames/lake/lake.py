@@ -1,4 +1,4 @@
-"""A lake: day files in a folder. What can be done with it, and what it says of itself."""
+"""A lake of day files: what can be done with it, and what it says of itself."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ LAKE_SCHEMA = SCHEMA.append(CALL_DATE)
 
 @dataclass(frozen=True)
 class Status:
-    """What a lake holds, by its manifest and its footers; days are in order."""
+    """What a lake holds, by its manifest and its footers. Days are in order."""
 
     origin: dict[str, Any]
     days: list[DayFacts]
@@ -37,7 +37,7 @@ class Status:
     unsettled: list[date]
     """Days that the next update reads again."""
     damaged: dict[date, str]
-    """Days whose footer cannot be read or tells of another day, and why."""
+    """Days whose footer cannot be read or belongs to another day, with the reason."""
 
     @property
     def rows(self) -> int:
@@ -55,9 +55,9 @@ class Verification:
     days: int
     rows: int
     damaged: dict[date, str]
-    """Days whose file is not what was written, and why."""
+    """Days whose file differs from what was written, with the reason."""
     strangers: list[Path | str]
-    """Parquet files that are not the lake's, but that readers of the folder would take for it."""
+    """Parquet files that do not belong to the lake, but that readers of the folder would read with it."""
 
     @property
     def is_clean(self) -> bool:
@@ -67,10 +67,10 @@ class Verification:
 class Lake:
     """A folder of day files, `call_date=YYYY-MM-DD/connections.parquet`, with rows sorted as `schema.ROW_ORDER` says.
 
-    A day may change until `settling` after its end, because calls are recorded when they end and ratings and tags come
-    later: a day that was read sooner is read again by the next update. Methods raise LakeError when the folder cannot
-    be read or written. What takes Arrow's C stream takes the object itself: `pl.DataFrame(lake)`, `pa.table(lake)`,
-    `FROM lake` in DuckDB.
+    A day may change until `settling` after its end, because calls are recorded when they end, and ratings and tags come
+    later. The next update reads a day again that was read sooner. Methods raise LakeError when the folder cannot be
+    read or written. Libraries that take Arrow's C stream take this object itself: `pl.DataFrame(lake)`,
+    `pa.table(lake)`, `FROM lake` in DuckDB.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, settling: timedelta = timedelta(hours=48)) -> None:
@@ -95,10 +95,11 @@ class Lake:
     ) -> Update:
         """Read the days of `calls` that are missing or not settled.
 
-        With `repair` the days that are there are verified first and damaged ones read again; with `refresh` all are. A
-        day is put in place once it is whole. After an error or an interruption the days before stay, and the next
-        update continues. Without a first day it is the lake's own, or that of the first call; without a last day it is
-        today. `on_progress` hears of every window read and every day written.
+        With `repair`, the days that are there are verified first, and damaged ones are read again. With `refresh`, all
+        days are read again. A day is put in place once it is whole. After an error or an interruption the days before
+        it stay, and the next update continues. Without a first day, the update begins with the first day of the lake,
+        or with the first call. Without a last day, it ends today. `on_progress` is called after every window that was
+        read and every day that was written.
 
         Raises LakeLockedError while another process writes, LakeMismatchError when the lake holds something else,
         LakeDamagedError when a day that would stay cannot be read, and whatever reading `calls` raises.
@@ -112,7 +113,7 @@ class Lake:
         return update.result
 
     def status(self) -> Status:
-        """What the lake holds; reads the footers alone."""
+        """What the lake holds. Reads the footers alone."""
         with self._own_errors():
             origin, days = read_origin(self._storage), days_in(self._storage)
             facts: list[DayFacts] = []
@@ -132,7 +133,7 @@ class Lake:
         )
 
     def verify(self) -> Verification:
-        """Read every page of every day file with its checksum; check schema, day, order and row count."""
+        """Read every page of every day file with its checksum, and check schema, day, order and row count."""
         with self._own_errors():
             read_origin(self._storage)
             days = days_in(self._storage)
@@ -143,18 +144,17 @@ class Lake:
         return Verification(len(days), rows, damaged, [self._storage.address_of(name) for name in strangers])
 
     def scan(self, date_from: Bound | None = None, date_to: Bound | None = None) -> pl.LazyFrame:
-        """The lake as a lazy frame, oldest day first; `call_date` is a Date that a filter can prune files by.
+        """The lake as a lazy frame, oldest day first. A filter on `call_date`, a Date, decides which files are opened.
 
-        `date_from` and `date_to` are days, as dates or as text like `2024-07-04`, and both are included. With both of
-        them the list of files is built from the dates and the folder is not listed, which tells on slow disks with
-        years of days. Days that were never read are not in it; `status()` names them. Raises FilterError for bounds
-        that are no days or are out of order.
+        `date_from` and `date_to` are days, as dates or as text like `2024-07-04`, and both are included. When both are
+        given, the folder is not listed, which saves time on slow disks with years of days. Days that were never read
+        are not in the frame; `status()` names them. Raises FilterError for bounds that are not days or out of order.
         """
         files = [str(self._storage.address_of(name_of(day))) for day in self._days(date_from, date_to)]
         schema, above = pl.Schema(LAKE_SCHEMA), self._columns_above()
         if not files:
             return pl.LazyFrame(schema=schema)
-        # With the schema given, each file is opened once: one that is replaced meanwhile is read whole, old or new.
+        # With a given schema each file is opened once, so a day that is replaced meanwhile is read whole, old or new.
         return pl.scan_parquet(
             files,
             glob=False,
@@ -164,9 +164,9 @@ class Lake:
         ).drop(above)
 
     def batches(self, date_from: Bound | None = None, date_to: Bound | None = None) -> Iterator[pa.RecordBatch]:
-        """Record batches of `LAKE_SCHEMA`, day by day in flat memory; nothing is opened before the first is asked for.
+        """Record batches of `LAKE_SCHEMA`, day by day, in flat memory. No file is opened before the first is asked for.
 
-        Bounds are those of `scan`. Each page is read with its checksum: LakeDamagedError names the day that fails.
+        Bounds are those of `scan`. Each page is read with its checksum; LakeDamagedError names a day that fails.
         """
         for day in self._days(date_from, date_to):
             try:
@@ -187,7 +187,7 @@ class Lake:
         return LAKE_SCHEMA.__arrow_c_schema__()
 
     def _columns_above(self) -> set[str]:
-        """What readers of Hive-partitioned folders take for columns in the path of the lake itself."""
+        """Names in the path of the lake that readers of Hive-partitioned folders take for columns."""
         above = {part.partition("=")[0] for part in Path(str(self._storage)).parts if "=" in part}
         if hidden := above & set(LAKE_SCHEMA.names):
             raise LakeError(

@@ -1,4 +1,4 @@
-"""What a lake folder says of itself, `_thulium_frames.json`."""
+"""What a lake says of itself, in `_thulium_frames.json`."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ _FORMAT = "thulium_frames lake"
 def read_origin(lake: Storage) -> dict[str, Any]:
     """Which system, time zone and filters the lake holds.
 
-    Raises LakeError when there is no lake, LakeDamagedError when its manifest is lost or malformed, and
+    Raises LakeError when there is no lake, LakeDamagedError when its manifest is missing or malformed, and
     LakeMismatchError when it is of a version that this release does not know.
     """
     try:

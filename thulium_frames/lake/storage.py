@@ -30,7 +30,7 @@ class Storage(Protocol):
         ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """The names of all files whose name begins so, in no order, without files that the storage itself keeps."""
+        """The names that begin with `prefix`, in no order. Files that the storage itself needs are not among them."""
         ...
 
     def has(self, name: str) -> bool: ...
@@ -42,11 +42,11 @@ class Storage(Protocol):
         ...
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file, or replace it. It is durable on return. When this fails, all is as it was."""
+        """Write a file, or replace it as a whole. It is durable on return. When this fails, all is as it was."""
         ...
 
     def delete(self, name: str) -> None:
-        """Remove a file. That is durable on return."""
+        """Remove a file. Its removal is durable on return."""
         ...
 
     def hold(self) -> AbstractContextManager[None]:

@@ -20,16 +20,16 @@ class Source(Protocol):
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Which system, time zone and filters, but not which days: it marks the lake."""
+        """Which system, time zone and filters, but not which days. The lake is marked with it."""
         ...
 
     @property
     def days(self) -> tuple[date | None, date | None]:
-        """First and last day asked for, None where it is open."""
+        """First and last day asked for, None for an open bound."""
         ...
 
     def pieces(self, window: Window, on_count: Callable[[int], object]) -> Generator[Piece]:
-        """The calls of the window in time order, without gaps. `on_count` hears once how many are counted."""
+        """The calls of the window in time order, without gaps. `on_count` is called once, with the system's count."""
         ...
 
 
@@ -41,7 +41,7 @@ class Update:
     """Rows written."""
     days_written: list[date] = field(default_factory=list)
     days_skipped: list[date] = field(default_factory=list)
-    """Days that were there and settled; they cost no request."""
+    """Days that were there and settled. They cost no request."""
     expected: int = 0
     """Rows that the system counts in the days it was asked for."""
     received: int = 0

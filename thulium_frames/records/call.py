@@ -1,4 +1,4 @@
-"""One call record: as the page has it, and as it is held until the columns are built."""
+"""One call record: as the page has it, and as it is kept until the columns are built."""
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
-# `""` stays as it came until the columns are built, where it becomes null in one go.
+# `""` stays `""` here; it becomes null when the columns are built.
 Number = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | Literal[""] | None
 Nothing = Annotated[list[str], Meta(max_length=0)] | Literal[""] | None
 
@@ -20,7 +20,7 @@ class Rating(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
 
 
 class Record(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """One call record as documented; the fields are the API's, in the order of the schema."""
+    """One call record as the API documents it, its fields in the order of the schema."""
 
     date: str | None = None
     src: str | None = None
@@ -49,18 +49,21 @@ class Record(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
 
 
 class RescuedRecord(Record, omit_defaults=True):
-    """A record read by the tolerant path."""
+    """A record that the tolerant path has read."""
 
-    tags: list[str | None] | None = None  # type: ignore[assignment]  # an empty tag is none
+    tags: list[str | None] | None = None  # type: ignore[assignment]  # an empty tag is null
     rescued_data: str | None = None
 
 
 class HeldCall(Struct, frozen=True, gc=False):
-    """A call between its page and its columns, as text: smaller than its values, and read without Python's lock."""
+    """What is kept of a call until its column values are built: text, which is smaller than the values.
+
+    Polars reads it without Python's lock.
+    """
 
     date: str | None
     line: bytes
-    """The record as JSON of one line, every value of its documented type."""
+    """The record as one line of JSON. Every value has its documented type."""
 
 
 _encoder = msgspec.json.Encoder()
@@ -68,7 +71,7 @@ _decoder = msgspec.json.Decoder(RescuedRecord)
 
 
 def calls_of(records: Sequence[Record]) -> list[HeldCall]:
-    """The records as they are held; a rating or tags that mean none are left out."""
+    """Keep these records. A rating or tags that mean "none" are left out."""
     for record in records:
         if record.rating.__class__ is not Rating:
             record.rating = None
@@ -79,7 +82,7 @@ def calls_of(records: Sequence[Record]) -> list[HeldCall]:
 
 
 def lines_of(calls: Iterable[HeldCall]) -> bytes:
-    """All the records, one a line."""
+    """All the records as text, one in each line."""
     return b"\n".join([call.line for call in calls])
 
 
@@ -91,6 +94,6 @@ _facts: Callable[[Record], Identity] = attrgetter(
 
 
 def identity(call: HeldCall) -> Identity:
-    """The facts of a call that nobody edits afterwards, as ratings, tags and CRM links are: they tell rows apart."""
-    # the tolerant path reads "" as nothing
+    """The facts of a call that nobody edits afterwards: without ratings, tags and links to the CRM."""
+    # the tolerant path has made "" null already
     return tuple(None if fact == "" else fact for fact in _facts(_decoder.decode(call.line)))

@@ -1,6 +1,6 @@
-"""Bytes of a page to rows, rows to a record batch of the one schema. Pure.
+"""The bytes of a page to calls, and calls to a record batch of the one schema. Pure.
 
-A page that is as documented is decoded straight into typed structs; any other is read record by record (`rescue`).
+A page that is as documented is decoded straight into typed structs. Any other is read record by record (`rescue`).
 """
 
 import re
@@ -21,7 +21,7 @@ from thulium_frames.schema import ROW_ORDER, SCHEMA
 
 @dataclass(frozen=True)
 class Page:
-    """One answer: `count` is how many calls the query has in all, `calls` this page its rows."""
+    """One answer. `count` is how many calls the query has in all; `calls` are those of this page."""
 
     count: int
     calls: Sequence[HeldCall]
@@ -49,8 +49,8 @@ _loose = msgspec.json.Decoder(_LoosePage)
 def read_page(body: bytes) -> Page:
     """Decode the body of one answer.
 
-    No page is refused for a field of a row. Raises UnreadableAnswerError when the body is not JSON and
-    ForeignAnswerError when it is JSON of another shape; their messages show nothing of the records.
+    No page is refused because of a field. Raises UnreadableAnswerError when the body is not JSON, and
+    ForeignAnswerError when it is JSON of another shape. Their messages show nothing of the records.
     """
     try:
         page = _strict.decode(body)
@@ -73,7 +73,7 @@ def _read_tolerantly(body: bytes) -> Page:
 def _decode_loosely(body: bytes) -> _LoosePage:
     try:
         return _loose.decode(body)
-    except msgspec.DecodeError:  # half a surrogate pair is JSON but no text: let it stand as it is written
+    except msgspec.DecodeError:  # half a surrogate pair is valid JSON but no text: keep the escape as it is written
         return _loose.decode(_SURROGATES.sub(lambda found: b"\\" * bool(found["half"]) + found[0], body))
 
 
@@ -109,13 +109,13 @@ def _outline(body: bytes) -> str:
     return f"{len(body)} bytes of something else" if body else "empty"
 
 
-#: Every batch has these: they say when a call was, and in which order calls stand.
+#: Columns that every batch has, because they place a call in time and in the order of rows.
 ALWAYS_BUILT = frozenset(ROW_ORDER[:2])
 _DERIVED = "date_utc"
 _ID_EPOCH = r"(?:^|-)([0-9]{9,11})\.[0-9]+$"
 _MINUTE = pl.duration(minutes=1)
 _DAY = pl.duration(days=1)
-#: What the lines of calls are read as; numbers come as text, since `""` may stand among them.
+#: How the lines of calls are read. Numbers are read as text, because a number may be `""`.
 _IN_LINES = {name: pl.String() for name in SCHEMA.names if name != _DERIVED} | {
     "rating": pl.Struct({"type": pl.String, "rate": pl.String}),
     "tags": pl.List(pl.String),
@@ -123,12 +123,12 @@ _IN_LINES = {name: pl.String() for name in SCHEMA.names if name != _DERIVED} | {
 
 
 def to_batch(calls: Sequence[HeldCall], time_zone: str, columns: Collection[str] = SCHEMA.names) -> pa.RecordBatch:
-    """The named columns and the `ALWAYS_BUILT` of the calls, sorted by `schema.ROW_ORDER` as far as they go.
+    """The calls as a batch of the named columns and `ALWAYS_BUILT`, sorted by those of `schema.ROW_ORDER` among them.
 
-    `time_zone` is the system's. A call whose `date` is no date has null there, so it sorts first.
+    `time_zone` is the system's. A call whose `date` cannot be read has null there, so it sorts first.
     """
     schema = pa.schema([field for field in SCHEMA if field.name in columns or field.name in ALWAYS_BUILT])
-    if not calls:  # by nulls, since any other way imports pandas where it is there, which takes longer than all else
+    if not calls:  # made of nulls: any other way makes pyarrow import pandas where it is installed, which is slow
         return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
     in_lines = {name: kind for name, kind in _IN_LINES.items() if name in schema.names}
     table = (
@@ -140,7 +140,7 @@ def to_batch(calls: Sequence[HeldCall], time_zone: str, columns: Collection[str]
         .collect()
         .to_arrow()
     )
-    # a reader's cast, unlike a table's, does without pyarrow.compute, which costs 20 MB and 50 ms to import
+    # the cast of a reader does not import pyarrow.compute, which costs 20 MB and 50 ms
     table = pa.RecordBatchReader.from_batches(table.schema, table.to_batches()).cast(schema).read_all()
     return pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=schema)
 
@@ -168,7 +168,7 @@ def _date() -> pl.Expr:
 
 
 def _date_utc(time_zone: str) -> pl.Expr:
-    """`date` as an instant: the id decides in the repeated hour, the offset before it holds in the missing one."""
+    """`date` as an instant. In the repeated hour the id decides; in the missing hour the offset before it holds."""
     date = pl.col("date")
     earlier = _in_utc(date, time_zone, ambiguous="earliest")
     later = _in_utc(date, time_zone, ambiguous="latest")
@@ -178,7 +178,7 @@ def _date_utc(time_zone: str) -> pl.Expr:
 
 
 def id_epoch() -> pl.Expr:
-    """The clock of the exchange in `connection_id`, in seconds and UTC; null where the id has none."""
+    """The time that `connection_id` begins with: the clock of the exchange, in UTC. Null where the id has none."""
     return pl.from_epoch(pl.col("connection_id").str.extract(_ID_EPOCH).cast(pl.Int64)).dt.replace_time_zone("UTC")
 
 

@@ -1,7 +1,7 @@
-"""The tolerant path: a record that is not as documented, value by value, each as it was written.
+"""The tolerant path: it reads a record that is not as documented, value by value.
 
-There is one reader for each kind of column. It returns the value, and whether that value tells all that was sent; when
-it does not, what was sent goes to `rescued_data` unchanged.
+Each kind of column has one reader. It returns the value, and whether the value says all that was sent. If it does not,
+what was sent goes to `rescued_data` unchanged.
 """
 
 import re
@@ -30,7 +30,7 @@ _EMPTY = ('""', "null")
 
 
 def rescued_record(row: dict[str, Raw]) -> RescuedRecord:
-    """Read one record by its raw values."""
+    """Read one record from its raw values."""
     record = RescuedRecord()
     rescued: dict[str, Raw] = {}
     for name, raw in row.items():
@@ -87,7 +87,7 @@ def _read_date(text: str) -> tuple[str | None, bool]:
 
 
 def are_dates(texts: Collection[str]) -> bool:
-    """Whether each is a moment in the calendar, written as the API writes it, with or without seconds."""
+    """Whether each text is a moment of the calendar in the API's form, with or without seconds."""
     days, times = {text[:10] for text in texts}, {text[10:] for text in texts}
     return all(map(_is_day, days)) and all(map(_is_time, times))
 
