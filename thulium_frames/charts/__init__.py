@@ -7,8 +7,8 @@ Each function takes a frame with the columns of the schema, lazy or eager, and r
     charts.calls_by_hour(scan_lake("lake"))
 
 A chart's data are counts and rates. They contain no record, no telephone number and no name of an agent. Times are the
-system's wall clock, also in a browser in another time zone. Colour-blind people can tell the colours apart; they are
-Okabe and Ito's. A frame without calls gives a chart without marks.
+system's wall clock, also in a browser in another time zone. The colours are Okabe and Ito's, which colour-blind people
+can tell apart. A frame without calls gives a chart without marks.
 """
 
 try:

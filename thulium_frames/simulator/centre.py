@@ -18,8 +18,8 @@ from thulium_frames.simulator.cast import (
 )
 from thulium_frames.simulator.legs import Call, Leg, Shift, duration, was_talked
 
-#: Shares of `calls_per_day`. They were measured: with redials, transfers and call-backs, the mean working day has that
-#: many rows. From a thousand calls a day on, the night queue has a call in every hour of every day.
+#: Shares of `calls_per_day`. Measurements show that with redials, transfers and call-backs the mean working day then
+#: has `calls_per_day` rows. From a thousand calls a day on, the night queue has a call in every hour of every day.
 _INBOUND, _NIGHT, _CAMPAIGN, _PLAIN = 0.65, 0.05, 0.135, 0.06
 _DAY_TO_DAY = 0.05
 _CUSTOMERS_PER_CALL = 12

@@ -17,7 +17,7 @@ _MANY: Final = 100_000
 
 
 class DriftingCalls:
-    """The calls of a source, with so many `events` between the first request and the request `until`.
+    """The calls of a source, with a number of `events` between the first request and the request `until`.
 
     An event inserts, removes or changes a call. A changed call has another rating, other tags or another customer,
     which are the fields that people edit after a call. `records` is the truth of the moment. A list that it has

@@ -139,7 +139,7 @@ def _flipped(body: bytes, rng: Random) -> bytes:
 
 
 async def _pause(seconds: float, receive: Receive) -> None:
-    """Waits for so many seconds, or until the client leaves."""
+    """Waits for that many seconds, or until the client leaves."""
     if seconds:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

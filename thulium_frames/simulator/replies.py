@@ -47,7 +47,7 @@ def forbidden() -> Response:
 
 
 def too_many(wait: int, style: RetryAfter) -> Response:
-    """429: the client must wait for so many seconds."""
+    """429: the client must wait for that many seconds."""
     after = str(wait) if style == "seconds" else formatdate(int(time.time()) + 1 + wait, usegmt=True)
     return refusal(429, ["Too many requests"], {"Retry-After": after})
 

@@ -85,7 +85,7 @@ class _Server(uvicorn.Server):
         self._on_started()
 
     def _restart(self, seconds: float) -> None:
-        """Resets all connections and refuses new ones for so many seconds, like a server that restarts."""
+        """Resets all connections and refuses new ones for that many seconds, like a server that restarts."""
         for server in self.servers:
             for listener in server.sockets:
                 asyncio.get_running_loop().remove_reader(listener)

@@ -39,7 +39,7 @@ class Wire:
         self._transport.close()
 
     def restart(self, seconds: float) -> None:
-        """Resets all connections of the server, which then refuses new ones for so many seconds."""
+        """Resets all connections of the server, which then refuses new ones for that many seconds."""
         self._restart(seconds)
 
 
