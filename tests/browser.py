@@ -1,4 +1,4 @@
-"""Debian's Chromium, by its own driver, with nothing remembered and nobody to call."""
+"""Debian's Chromium with its own driver. It starts with an empty profile and contacts no other service."""
 
 import json
 import shutil
@@ -22,13 +22,13 @@ _SECONDS = 300
 
 
 class Page:
-    """A page that is open, and what happened since it was asked for."""
+    """An open page, and what happened since the browser requested it."""
 
     def __init__(self, driver: Chrome) -> None:
         self._driver = driver
 
     def show(self, path: Path, *, width: int, dark: bool = False, drawn: bool = True) -> None:
-        """Open a file in a window so wide, a phone's when it is narrow; wait until its charts are `drawn`."""
+        """Open a file in a window of that width; a narrow window is a phone's. If `drawn`, wait for its charts."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._driver.get("about:blank")
@@ -44,11 +44,11 @@ class Page:
         return self._driver.execute_script(f"return {expression}")
 
     def complaints(self) -> list[str]:
-        """What the console says, of any level."""
+        """All console messages, of any level."""
         return [entry["message"] for entry in self._driver.get_log("browser")]
 
     def hosts(self) -> set[str]:
-        """The hosts that were asked for anything; a file and data in the page have none."""
+        """The hosts of all requests. Files, and data inside the page, have no host."""
         events = [json.loads(entry["message"])["message"] for entry in self._driver.get_log("performance")]
         asked = [
             event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"

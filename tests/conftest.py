@@ -1,4 +1,4 @@
-"""A small contact centre on a real socket, shared by the tests that read one."""
+"""A small contact centre on a real socket, shared by all tests that read a system."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 FIRST, LAST = date(2024, 10, 23), date(2024, 10, 29)
 IMPATIENT = RetryPolicy(tries=3, first_tries=2, budget=5.0, first_wait=0.01, max_wait=0.01)
 
-settings.register_profile("thulium_frames", deadline=None)  # a busy machine proves nothing wrong
+settings.register_profile("thulium_frames", deadline=None)  # a slow machine is no failure
 settings.load_profile("thulium_frames")
 
 Connect = Callable[..., Thulium]

@@ -1,4 +1,4 @@
-"""Legs written by hand: what a test does not say is that of a short call to queue 34 that Anna answers."""
+"""Legs for tests. By default a leg is a short call to queue 34 that Anna answers; a test changes what it needs."""
 
 from datetime import UTC, datetime
 from itertools import count
@@ -17,7 +17,7 @@ _ids = count(1)
 
 
 def leg(clock: str = "2024-10-23 10:00:00", *, fold: int = 0, **fields: Any) -> dict[str, Any]:
-    """A handled INBOUND call of its own: 10 seconds of waiting and 20 of talk; `fold` is 1 in the second hour."""
+    """A handled INBOUND call of one leg: 10 seconds of wait, 20 of talk. `fold` 1 is October's second 02:00 hour."""
     date = datetime.fromisoformat(clock)
     row: dict[str, Any] = dict.fromkeys(SCHEMA.names) | {
         "date": date,
@@ -42,7 +42,7 @@ def unanswered(clock: str = "2024-10-23 10:00:00", *, wait: int = 30, **fields: 
 
 
 def outbound(clock: str, *, to: str = "48600100200", **fields: Any) -> dict[str, Any]:
-    """Anna rings a customer, who answers."""
+    """Anna calls a customer, who answers."""
     given: dict[str, Any] = {
         "type": "OUTBOUND",
         "src": "48120000100",

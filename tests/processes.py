@@ -1,4 +1,4 @@
-"""Exports as processes of their own, and what stands in their way: kills, full disks, closed folders."""
+"""Exports in separate processes, and the obstacles for them: kills, full disks, closed folders."""
 
 import os
 import queue
@@ -24,7 +24,7 @@ _LIMITED = (
     "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)\n"
     "os.execv(sys.argv[2], sys.argv[2:])"
 )
-#: Runs the rest of its command line without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: mode bits count for root, too.
+#: Runs the rest of its command line without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, so that mode bits bind root, too.
 _WITHOUT_PRIVILEGE = (
     "import ctypes, os, sys\n"
     "for capability in (1, 2): ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)\n"
@@ -73,9 +73,9 @@ class Asked:
 
 
 class Watch:
-    """Passes requests on and notes them; from the k-th on they are held until their client leaves.
+    """Records requests and passes them on. From number `hold_at` on, it holds each request until its client leaves.
 
-    A process that was handed over as `victim` is killed by the k-th request.
+    The request number `hold_at` also kills the process in `victim`, if there is one.
     """
 
     def __init__(self, app: ASGIApp, *, hold_at: int | None = None) -> None:
@@ -107,7 +107,7 @@ def _asked(scope: Scope) -> Asked:
 
 @contextmanager
 def mounted(folder: Path, *options: str) -> Iterator[None]:
-    """A file system in memory of its own; raises CalledProcessError where that is not allowed."""
+    """Mounts a new file system in memory. Raises CalledProcessError if this machine does not allow it."""
     folder.mkdir(exist_ok=True)
     _quietly("mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder))
     try:

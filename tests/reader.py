@@ -1,9 +1,9 @@
-"""A program: it reads a lake again and again until its stdin ends, and once more then.
+"""A program that reads a lake again and again until its stdin ends, and then once more.
 
     python tests/reader.py lake version-a version-b
 
-Each day that it reads must be, row by row, that day of one of the other lakes; each reading prints which. Meanwhile the
-lake must never seem to be damaged.
+Each day that it reads must equal, row by row, that day in one of the other two lakes. Each reading prints which one.
+The lake must never appear damaged.
 """
 
 import select

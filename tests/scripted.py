@@ -1,4 +1,4 @@
-"""A server on loopback that gives prepared raw answers, one to each request, and notes what it was asked."""
+"""A server on loopback that gives one prepared raw answer to each request, and records the requests."""
 
 import socket
 import ssl
@@ -13,7 +13,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 
 class Then(Enum):
-    """What becomes of the connection after an answer."""
+    """What happens to the connection after an answer."""
 
     KEEP = auto()
     CLOSE = auto()
@@ -28,7 +28,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Seen:
-    """One request, and the number of the connection it came on."""
+    """One request, and the number of its connection."""
 
     target: str
     headers: HTTPMessage
@@ -44,7 +44,7 @@ def answer(body: bytes = b"{}", status: int = 200, reason: str = "", **headers: 
 
 @dataclass
 class Script:
-    """The answers still to give, the last of them again and again, and the requests so far."""
+    """The prepared answers and the requests so far. The last answer is repeated for all later requests."""
 
     answers: list[Answer]
     scheme: str = "http"
@@ -104,7 +104,7 @@ class _Server(ThreadingTCPServer):
 
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
         assert isinstance(request, socket.socket)
-        request.close()  # without the usual polite end, so that a reset stays one
+        request.close()  # no shutdown before it, so that a reset stays a reset
 
     def hang_up(self) -> None:
         for connection in self.open:

@@ -1,4 +1,4 @@
-"""The benchmarks run, as small as they can be: whoever is there is measured, and nobody's speed is judged."""
+"""The benchmarks run in their smallest size. They measure every installed peer; the tests judge no speed."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ PEERS = ["httpx", "httpx+polars", "export", "to_polars"]
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
-    """What was printed and what was written."""
+    """The printed and the written results."""
     output = tmp_path_factory.mktemp("benchmarks") / "results.json"
     options = ["--rows", str(ROWS), "--runs", "1", "--only", "download", "unstable", "dirty", "startup"]
     command = [sys.executable, "-m", "tests.benchmarks", *options, "--peers", *PEERS, "-o", str(output)]

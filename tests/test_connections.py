@@ -1,4 +1,4 @@
-"""A query is a description; what it gives, and what it costs."""
+"""A query is a description. These tests check its results and its costs."""
 
 import gc
 import threading
@@ -168,8 +168,8 @@ DAWN = datetime(2024, 7, 1)
 WHOLE_DAY = Window(DAWN, DAWN + timedelta(minutes=600))
 
 
-def by_the_minute(window: Window, span: Span, stop: threading.Event) -> Page:  # noqa: ARG001  # nothing takes time
-    """A call a minute, ten on a page."""
+def by_the_minute(window: Window, span: Span, stop: threading.Event) -> Page:  # noqa: ARG001  # answers take no time
+    """One call every minute, ten on a page."""
     minutes = [moment for n in range(600) if window.start <= (moment := DAWN + n * MINUTE) < window.end]
     return Page(len(minutes), calls_of([Record(f"{moment:%Y-%m-%d %H:%M}") for moment in minutes[:10]]))
 
@@ -195,7 +195,7 @@ def test_what_was_proven_before_an_error_is_delivered_before_it() -> None:
 
 
 def test_a_call_that_cannot_be_placed_stops_no_window_before_its_own() -> None:
-    """Its window is proven first, while another worker waits for the first one."""
+    """The window with that call is proven early, while another worker still waits for the first window."""
     late = threading.Event()
 
     def ask(window: Window, span: Span, stop: threading.Event) -> Page:
@@ -220,7 +220,7 @@ def test_a_call_that_cannot_be_placed_stops_no_window_before_its_own() -> None:
 
 
 def test_columns_are_built_in_the_thread_that_takes_them() -> None:
-    """The workers never enter a native library: a program that ends with a thread in one aborts."""
+    """Workers never call a native library, because a program that ends while a thread is in one aborts."""
     builders = set()
 
     def to_columns(calls: Sequence[HeldCall]) -> pa.RecordBatch:

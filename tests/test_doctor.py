@@ -1,4 +1,4 @@
-"""The doctor tells how a system answers, whichever way that is, and shows no call."""
+"""The doctor reports how a system answers, in every possible case, and shows no call."""
 
 import json
 import subprocess

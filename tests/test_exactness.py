@@ -1,4 +1,4 @@
-"""Over a real socket, what is read equals what the generator made, whatever the sizes and the order."""
+"""Over a real socket, the rows that are read equal the generated rows, for all sizes and orders."""
 
 from datetime import date
 from pathlib import Path

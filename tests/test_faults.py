@@ -1,7 +1,7 @@
-"""Whatever a system does, an export equals the truth row for row or ends with the right error; days that are done stay.
+"""Whatever a system does, an export equals the truth row for row, or ends with the right error and keeps whole days.
 
-Pauses that a system asks for in whole seconds are a hundredth of that here, and retries hardly wait. More combinations:
-`THULIUM_FRAMES_EXAMPLES=2000 pytest tests/test_faults.py`.
+A system asks for pauses in whole seconds. Here they take a hundredth of that, and retries hardly wait. For more
+combinations: `THULIUM_FRAMES_EXAMPLES=2000 pytest tests/test_faults.py`.
 """
 
 import itertools
@@ -76,14 +76,14 @@ IMPATIENT = RetryPolicy(tries=4, first_tries=4, budget=60, first_wait=0.001, max
 
 
 class HastyPace(Pace):
-    """Waits a hundredth of what it is told."""
+    """Waits a hundredth of the requested pause."""
 
     def slow_down(self, began: float, pause: float) -> None:
         super().slow_down(began, pause / 100)
 
 
 class CountedLimit(RateLimit):
-    """Its clock goes on by each request, so which of them are refused hangs on their number alone."""
+    """Its clock advances with each request, so the number of a request alone decides whether it is refused."""
 
     def __init__(self, limit: int, window: float) -> None:
         moments = itertools.count(0.0, window / (limit + 2))
@@ -100,7 +100,7 @@ def by_no_clock() -> Iterator[None]:
 
 
 def patience(faults: Faults) -> RetryPolicy:
-    """An answer that stalls is given up soon."""
+    """A retry policy that soon gives up an answer that stalls."""
     return replace(PATIENT, timeout=1.0) if faults.stalls else PATIENT
 
 
@@ -113,13 +113,13 @@ def frame_of(thulium: Thulium, first: date = FIRST, last: date = LAST) -> pl.Dat
 
 
 def assert_true(frame: pl.DataFrame, app: SimulatedThulium, faults: Faults) -> None:
-    """The frame holds the truth, row for row."""
+    """Check that the frame equals the truth, row for row."""
     ours, theirs = comparable(frame), comparable(told(app.truth(), faults))
     assert ours.equals(theirs), f"{ours.height} rows where {theirs.height} are true"
 
 
 def assert_whole(lake: Lake, app: SimulatedThulium, faults: Faults) -> list[date]:
-    """Every day that is there is whole; returns them."""
+    """Check that every day in the lake is whole, and return the days."""
     assert lake.verify().is_clean
     days = [facts.day for facts in lake.status().days]
     for day in days:
@@ -129,7 +129,7 @@ def assert_whole(lake: Lake, app: SimulatedThulium, faults: Faults) -> list[date
 
 
 def error_of(act: Callable[[], object]) -> int | None:
-    """The exit code it ends with, None when it ends well."""
+    """The exit code of its error; None if there is no error."""
     try:
         act()
     except ThuliumFramesError as error:
@@ -145,7 +145,7 @@ Happened = Callable[[SimulatedThulium, Raw], bool]
 
 @dataclass(frozen=True)
 class Case:
-    """Faults, what must come of them (None: the truth), and what shows that they happened."""
+    """Faults, the error that must follow (None: the truth is read), and a check that the faults happened."""
 
     faults: Faults
     error: type[ThuliumFramesError] | None = None
@@ -185,7 +185,7 @@ def takes(seconds: float) -> Happened:
 
 
 def ends_at(minute: str, rows_of_it: bool) -> Happened:
-    """Whether a period up to a minute that has calls holds those."""
+    """Checks whether a period that ends at a minute with calls holds the calls of that minute."""
 
     def it_does(app: SimulatedThulium, ask: Raw) -> bool:
         answer = ask(date_from=minute, date_to=minute)
@@ -264,12 +264,12 @@ MATRIX: dict[str, Case] = {
 
 
 def test_the_matrix_names_every_fault() -> None:
-    assert {*MATRIX, "bit_flips"} == {field.name for field in fields(Faults)}  # what bits flip to has a test of its own
+    assert {*MATRIX, "bit_flips"} == {field.name for field in fields(Faults)}  # bit flips have their own test
 
 
 @contextmanager
 def run_case(name: str, case: Case) -> Iterator[tuple[SimulatedThulium, Thulium]]:
-    """The system and a client of it; afterwards, whether the fault has happened."""
+    """The system and a client of it. At the end, checks that the fault has happened."""
     app = create_app(CALLS, faults=case.faults)
     with running(app) as url, client(url, retries=patience(case.faults)) as thulium:
         yield app, thulium
@@ -306,7 +306,7 @@ def test_the_lake_is_the_truth_and_is_not_read_twice_in_spite_of(name: str, case
     with run_case(name, case) as (app, thulium):
         calls = thulium.connections(date_from=FIRST, date_to=LAST)
         lake.update(calls)
-        lake.update(calls, refresh=case.faults.drift > 0)  # it read what was still changing
+        lake.update(calls, refresh=case.faults.drift > 0)  # the first read was during changes
         assert assert_whole(lake, app, case.faults) == list(CALLS.days())
         asked = thulium.requests
         assert lake.update(calls).days_skipped == list(CALLS.days())
@@ -341,7 +341,7 @@ def test_flipped_bits_end_cleanly(seed: int, tmp_path: Path) -> None:
     with run_case("bit_flips", Case(faults)) as (
         _,
         thulium,
-    ):  # a flip that leaves JSON is another value: nobody can tell
+    ):  # a flip that leaves valid JSON changes a value, and nobody can notice
         calls = thulium.connections(date_from=FIRST, date_to=LAST)
         for read in (calls.to_polars, lambda: Lake(tmp_path).update(calls)):
             assert error_of(read) in (None, 3, 4)
@@ -400,7 +400,7 @@ WORKERS = st.sampled_from([1, 2, 4, 8])
 
 
 def may_stay_unproven(app: SimulatedThulium, faults: Faults, reading: Reading) -> bool:
-    """Whether a minute may hold more than a page, and its calls be told apart by luck only."""
+    """Whether a minute may hold more calls than a page, so that only luck can tell its calls apart."""
     page = min(reading.page_rows, faults.page_cap or 100)
     minutes = Counter(str(row["date"])[:16] for row in app.truth())
     nexts = {at: (datetime.fromisoformat(at) + MINUTE).strftime("%Y-%m-%d %H:%M") for at in minutes}
@@ -460,7 +460,7 @@ def faults_of_rows(faults: Faults) -> Faults:
 
 
 class Crowd:
-    """A source of one day, whose calls share a few minutes."""
+    """A source of one day with all calls in a few minutes."""
 
     def __init__(self, seed: int, *, calls: int, minutes: int) -> None:
         rng = Random(seed)
@@ -487,7 +487,7 @@ def _call(name: str, wall: datetime) -> dict[str, object]:
 
 
 class Memory:
-    """The simulated system without the network, so that many drifts can be read."""
+    """The simulated system without a network, which is fast enough for many examples of drift."""
 
     def __init__(self, source: CallSource, faults: Faults) -> None:
         self._calls = DriftingCalls(
@@ -499,7 +499,7 @@ class Memory:
         self._lock = threading.Lock()
         self.requests = 0
 
-    def ask(self, window: Window, span: Span, stop: threading.Event) -> Page:  # noqa: ARG002  # nothing takes time
+    def ask(self, window: Window, span: Span, stop: threading.Event) -> Page:  # noqa: ARG002  # answers take no time
         criteria = Criteria(window.start, window.end + MINUTE)
         with self._lock:
             self.requests += 1
@@ -518,7 +518,7 @@ def read(ask: Ask, window: Window, reading: Reading, workers: int) -> pl.DataFra
 
 
 def drift_wrongs(source: CallSource, faults: Faults, reading: Reading, workers: int) -> list[str]:
-    """What is wrong in a frame that was read while calls came and went; nothing is when it stayed unproven."""
+    """The errors in a frame that was read while calls came and went. A reading that stayed unproven has none."""
     system, window = Memory(source, faults), of_days(source.days()[0], source.days()[-1])
     try:
         frame = read(system.ask, window, reading, workers)
@@ -618,14 +618,14 @@ DAY = of_days(date(2024, 7, 1), date(2024, 7, 1))
 
 
 def wrongs_of(states: Sequence[Sequence[str]], page_rows: int, window: Window = DAY) -> list[str]:
-    """Reads by one worker a system that answers each request from the next state, the last again and again.
+    """The errors when one worker reads a system that answers each request from the next state.
 
-    A state lists calls in the order of the answer, `12:03 a` for one.
+    The last state is repeated for all later requests. A state lists calls like `12:03 a` in the order of the answer.
     """
     held = [[_named(call) for call in state] for state in states]
     seen: list[Sequence[Row]] = []
 
-    def ask(window: Window, span: Span, stop: threading.Event) -> Page:  # noqa: ARG001  # nothing takes time
+    def ask(window: Window, span: Span, stop: threading.Event) -> Page:  # noqa: ARG001  # answers take no time
         seen.append(held[min(len(seen), len(held) - 1)])
         rows = [row for row in seen[-1] if window.start <= _wall(row) <= window.end]
         page = rows[span.offset : span.offset + span.limit]
@@ -679,7 +679,7 @@ def test_what_left_a_crowded_minute_does_not_stand_for_what_stayed() -> None:
 
 # Long runs
 
-#: More calls than an export reads ahead: where it breaks off near the end, the first days were delivered.
+#: More calls than an export reads ahead, so an export that breaks off near the end has delivered its first days.
 LONG = GeneratedCalls(Centre(seed=5, calls_per_day=3000), date(2024, 7, 1), date(2024, 7, 28))
 #: The command line in a process whose retries do not wait.
 PROGRAM = "from unittest import mock\nmock.patch('random.uniform', lambda *_: 0.0).start()\n"
@@ -708,7 +708,7 @@ def test_the_same_command_completes_what_was_cut_short(faults: Faults, tmp_path:
     assert "Traceback" not in ended.stderr
     assert ("401" if faults.outage is None else "an export continues where it stopped") in ended.stderr
     if faults.outage is None:
-        assert bad.dealt["unauthorized_from"] <= 4  # no worker asks twice
+        assert bad.dealt["unauthorized_from"] <= 4  # no worker asks again after a 401
     done = assert_whole(lake, bad, faults)
     assert 0 < len(done) < len(LONG.days())
     good = create_app(LONG, password="the right one")
@@ -741,7 +741,7 @@ def test_an_outage_that_is_too_long_ends_with_what_to_do(tmp_path: Path) -> None
 
 
 def at(name: str, moment: datetime) -> Any:
-    """In that module it is always this moment."""
+    """Stops the clock of a module at this moment."""
 
     class Clock(datetime):
         @classmethod
@@ -791,7 +791,7 @@ def test_a_clock_that_jumps_while_reading_does_no_harm() -> None:
 
 
 class Stranger:
-    """Another host, which notes all that it is asked."""
+    """Another host, which records all requests."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []

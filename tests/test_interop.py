@@ -1,4 +1,4 @@
-"""Calls and a lake are taken, as they are, by whatever reads Arrow's C stream."""
+"""Every library that reads Arrow's C stream takes calls and lakes directly."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -32,7 +32,7 @@ def by_duckdb(data: Any) -> Counts:  # noqa: ARG001  # DuckDB finds it by its na
 
 
 def by_pandas(data: Any) -> Counts:
-    frame: pd.DataFrame = pd.DataFrame.from_arrow(data)  # type: ignore[attr-defined]  # new in pandas 3, and in no stubs
+    frame: pd.DataFrame = pd.DataFrame.from_arrow(data)  # type: ignore[attr-defined]  # new in pandas 3, no stubs
     return {str(value): count for value, count in frame["disposition"].value_counts().items()}
 
 
@@ -73,7 +73,7 @@ def lake(tmp_path: Path, calls: Connections) -> Lake:
 
 @pytest.fixture
 def three_years(tmp_path: Path, calls: Connections) -> Lake:
-    """Only the first day of all is what it should be, so that nobody can read another one."""
+    """Only the first of all days has a valid file, so reading any other day fails."""
     check_in(LocalFolder(tmp_path), calls.origin)
     for number in range(1096):
         path = tmp_path / name_of(FIRST + timedelta(days=number))

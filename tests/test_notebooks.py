@@ -1,4 +1,4 @@
-"""The notebooks run from the first cell to the last in a fresh kernel, and what they show is what that gives.
+"""The notebooks run from the first cell to the last in a fresh kernel, and their saved outputs equal the fresh ones.
 
 To renew the saved outputs: `python -m tests.test_notebooks`.
 """
@@ -36,10 +36,10 @@ PICTURES = {"image/png", "image/svg+xml"}
 LIVE_CHART = re.compile(r"application/vnd\.vega")
 SECONDS = 600
 
-#: The demo user and password are one word; other passwords are not in a notebook, but their name might be.
+#: The demo user and password are both `demo`. A notebook has no other password, but may name one.
 CREDENTIALS = re.compile(r"\bdemo\b|passw(or)?d", re.IGNORECASE)
 SERVER = re.compile(r"localhost|127\.0\.0\.1|\[::1\]|https?://[^/\s\"']*:\d+")
-#: As JSON spells it: a backslash is two.
+#: Paths as they appear in JSON, where a backslash is written twice.
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(home|Users|root|tmp|var|private|work|opt|usr|mnt)/|\b[A-Za-z]:\\\\\w")
 
 
@@ -53,7 +53,7 @@ class ThisInterpreter(AsyncKernelManager):
 
 @dataclass(frozen=True)
 class Run:
-    """A notebook as it is saved, and as it is when all its cells have just been run."""
+    """A saved notebook, and the same notebook after a fresh run of all its cells."""
 
     saved: NotebookNode
     fresh: NotebookNode
@@ -92,12 +92,12 @@ def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
             coalesce_streams=True,
         )
         client.execute(env=kernel_environment(folder))
-    copy.metadata = nbformat.from_dict(METADATA)  # the kernel wrote its exact version there
+    copy.metadata = nbformat.from_dict(METADATA)  # the kernel wrote its exact version into it
     return copy
 
 
 def kernel_environment(folder: Path) -> dict[str, str]:
-    """Neither this user's IPython profile nor this user's Thulium, and the package that these tests import."""
+    """The environment without this user's IPython profile and Thulium settings, and with the tested package."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("THULIUM_")}
     return {
         **inherited,
@@ -115,7 +115,7 @@ def outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
 
 
 def shown(output: NotebookNode) -> dict[str, Any]:
-    """What an output shows, by media type, without pictures: those are drawn a little differently by each version."""
+    """What an output shows, by media type. Pictures are left out, because each version draws them a bit differently."""
     if output.output_type == "stream":
         return {output.name: output.text}
     if output.output_type == "error":

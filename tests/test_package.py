@@ -1,4 +1,4 @@
-"""What prose says of the package's structure, held by walking it."""
+"""The package's structure is as the documentation describes it; tests walk the files to check."""
 
 import ast
 import importlib
@@ -20,7 +20,7 @@ from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 PACKAGE = "thulium_frames"
 FOLDER = Path(thulium_frames.__file__).parent
 
-#: The rooms, and what each imports of the package; a new arrow in the picture is drawn here first.
+#: The rooms, and what each room imports from the package. A new import between rooms is added here first.
 IMPORTS: dict[str, set[str]] = {
     "errors": set(),
     "schema": set(),
@@ -40,10 +40,10 @@ IMPORTS: dict[str, set[str]] = {
     "charts": {"metrics"},
     "report": {"charts", "errors", "lake", "metrics"},
 }  # fmt: skip
-#: These may import anything: the command line, and the door that loads names when they are used.
+#: These may import anything: the command line, and the package's `__init__`, which loads names at their first use.
 FREE = {"cli", "__main__", "__init__"}
 
-#: Libraries that one room, or one file of it, alone knows.
+#: Libraries that only one room, or one file of it, may import.
 OWNERS = {
     "httpx": "endpoint.transport",
     "tenacity": "endpoint.retries",
@@ -76,14 +76,14 @@ COMMANDS = ["export", "fetch", "status", "verify", "report", "demo", "serve", "d
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
-    """Each file: its module without the name of the package, and what it says."""
+    """Each file, as its module's name without the package's name, and its syntax tree."""
     for path in sorted(FOLDER.rglob("*.py")):
         module = ".".join(path.relative_to(FOLDER).with_suffix("").parts)
         yield module.removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
-    """Full names of the modules a file imports, also inside functions and for type checkers."""
+    """Full names of all modules that a file imports, also inside functions and for type checkers."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -138,7 +138,7 @@ def test_a_door_says_what_the_room_knows_and_opens_to_it(room: str) -> None:
 
 
 def test_reading_knows_no_parameter_of_the_api() -> None:
-    """It is given windows and rows; what they are called on the wire is known to the endpoint."""
+    """The reading gets windows and rows. Only the endpoint knows their names on the wire."""
     for module, tree in sources():
         if room_of(module) == "reading":
             texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
@@ -174,7 +174,7 @@ def test_only_the_settings_read_the_environment() -> None:
 
 
 def loaded_after(code: str) -> set[str]:
-    """Top-level names of the modules that are loaded in a new interpreter after some code."""
+    """Top-level names of the modules that a new interpreter has loaded after some code."""
     tell = "import json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", f"{code}\n{tell}"], capture_output=True, text=True, check=True)
     return set(json.loads(done.stderr.splitlines()[-1]))
@@ -210,7 +210,7 @@ def test_the_decoder_loads_no_http() -> None:
 
 @pytest.mark.parametrize("last", ["2024-07-02", "2024-06-30"], ids=["calls", "no calls"])
 def test_pandas_is_loaded_by_who_asks_for_it_alone(last: str, tmp_path: Path) -> None:
-    """pyarrow imports it on its own where it makes an array out of Python values."""
+    """pyarrow itself imports pandas when it makes an array from Python values."""
     app = create_app(GeneratedCalls(Centre(seed=1, calls_per_day=50), date(2024, 7, 1), date(2024, 7, 2)))
     with running(app) as url:
         loaded = loaded_after(f"""
@@ -239,7 +239,7 @@ def test_the_public_names_are_the_pinned_ones() -> None:
 
 
 def test_the_public_names_are_sorted() -> None:
-    """As linters sort them: constants, then classes, then the rest."""
+    """The order is that of linters: constants, then classes, then the rest."""
     names = thulium_frames.__all__
     assert names == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
     assert len(set(names)) == len(names)

@@ -1,4 +1,4 @@
-"""What a filter of a scan narrows the requests to, and that it never narrows too much."""
+"""A filter of a scan narrows the requests, and never narrows them too much."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -31,7 +31,7 @@ DAY = date(2024, 10, 24)
 
 
 def planned(predicate: pl.Expr) -> pl.Expr:
-    """The predicate as Polars hands it to a source, which is not always as it was written."""
+    """The predicate as Polars passes it to a source. Polars may have changed it."""
     seen: list[pl.Expr] = []
 
     def source(
@@ -44,7 +44,7 @@ def planned(predicate: pl.Expr) -> pl.Expr:
 
     empty = pl.DataFrame(decode.to_batch([], "Europe/Warsaw"))
     pl.io.plugins.register_io_source(source, schema=empty.schema).filter(predicate).collect()
-    return seen[0] if seen else predicate  # some are applied by Polars alone
+    return seen[0] if seen else predicate  # Polars applies some predicates itself
 
 
 def values(**of: Any) -> Narrowing:
@@ -281,9 +281,9 @@ def test_every_way_to_collect_works(thulium: Thulium, whole: pl.DataFrame, tmp_p
 
 @pytest.fixture
 def by_value(connect: Connect, whole: pl.DataFrame) -> Any:
-    """A query, two that are asked instead for an agent each, and the frame these make.
+    """A query, the two queries (one for each agent) that replace it, and the frame of their results.
 
-    The system matches more than that: it answers both with all calls of a queue.
+    The system matches more calls than wanted: it answers both queries with all calls of a queue.
     """
     one = connect(reading=Reading(page_rows=5)).connections(date_from=FIRST, date_to=LAST)
     agents = whole.filter(queue == 34)["dst_user_login"].drop_nulls().unique().sort().head(2)
@@ -308,7 +308,7 @@ def test_calls_that_may_have_moved_from_one_value_to_another_are_read_together(
 
     def counting(query: Connections, window: Window) -> int:
         counted.append(query)
-        return count(query, window) + (len(counted) == 4)  # the first, when it is counted again
+        return count(query, window) + (len(counted) == 4)  # the second count of the first query
 
     monkeypatch.setattr(Connections, "_count", counting)
     assert _of_each_value(many, one, one._window, SCHEMA.names) is None

@@ -1,4 +1,4 @@
-"""What the README shows is run, and what it states is so."""
+"""The README's examples run, and its statements are true."""
 
 import os
 import re

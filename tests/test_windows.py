@@ -40,7 +40,7 @@ def has_a_minute_inside(whole: Window) -> bool:
 
 
 def units_touched(part: Window, unit: timedelta) -> int:
-    """How many whole days or minutes of the calendar a window has a share of."""
+    """How many days or minutes of the calendar a window overlaps, in whole or in part."""
     first = (part.start - datetime(1, 1, 1)) // unit
     last = (part.end - timedelta(microseconds=1) - datetime(1, 1, 1)) // unit
     return last - first + 1

@@ -1,8 +1,8 @@
-"""A program: the command line, in a process that sends itself a signal at a chosen step of its own work.
+"""A program that runs the command line and sends itself a signal at a chosen step of the work.
 
     python tests/trap.py SIGKILL "after replace .connections.parquet.staging" 2 export lake --from 2024-10-01
 
-A step is `before` or `after` a call, the call, and the name of the file or folder it is for.
+A step has three parts: `before` or `after`, the name of a call, and the name of the file or folder that it works on.
 """
 
 import os
@@ -30,7 +30,7 @@ _CALLS: list[tuple[Any, str]] = [
 
 
 class Trap:
-    """Counts how often a step is come to, and sends the signal at the chosen time."""
+    """Counts how often the process reaches the step, and sends the signal at the chosen time."""
 
     def __init__(self, sent: signal.Signals, step: str, time: int) -> None:
         self._sent, self._step, self._left = sent, step, time
@@ -54,7 +54,7 @@ class Trap:
 
 
 def _name(subject: Any) -> str:
-    """Of a path or an open file; days' folders are all alike, and a table has none."""
+    """The name of a path or of an open file. All folders of days have the same name; a table is called `table`."""
     path = Path(f"/proc/self/fd/{subject}").readlink() if isinstance(subject, int) else subject
     return path.name.split("=")[0] if isinstance(path, Path) else "table"
 

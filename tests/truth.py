@@ -1,4 +1,4 @@
-"""What the simulator's own rows look like in the schema, worked out without the package's decoder."""
+"""The simulator's own rows in the schema, computed without the package's decoder."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime

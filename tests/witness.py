@@ -1,4 +1,4 @@
-"""What a faulty simulator's rows are in the schema, and what it held while it was read; the decoder has no part."""
+"""A faulty simulator's rows in the schema, and its states during a reading, computed without the package's decoder."""
 
 import json
 from collections import Counter
@@ -20,7 +20,7 @@ from thulium_frames.simulator.faults import NO_FAULTS
 Row = Mapping[str, Any]
 Calls = Counter[tuple[Any, ...]]
 
-#: What nobody edits after a call.
+#: The fields that nobody edits after a call.
 IDENTITY = ("date", "connection_id", "src", "dst", "disposition", "duration", "billsec")
 
 _TYPES = {field.name: field.type for field in SCHEMA}
@@ -35,7 +35,7 @@ def told(rows: Iterable[Row], faults: Faults) -> pl.DataFrame:
 
 
 def comparable(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same rows in an order of their own, with the JSON of `rescued_data` in one spelling."""
+    """The same rows, sorted, with the JSON of `rescued_data` in one spelling."""
     rescued = [text and _spelt(json.loads(text)) for text in frame["rescued_data"]]
     return in_any_order(frame.with_columns(pl.Series("rescued_data", rescued, pl.String)))
 
@@ -49,7 +49,7 @@ def whole_rows(frame: pl.DataFrame) -> set[str]:
 
 
 def history(source: CallSource, faults: Faults, first: int, last: int) -> list[list[Row]]:
-    """What the system held before the first of these requests was answered, and after each change up to the last."""
+    """The system's rows when it answered request `first`, and after each later change up to request `last`."""
     calls = DriftingCalls(soiled(source, faults), events=faults.drift, until=faults.drift_until, seed=faults.seed)
     states: dict[int, list[Row]] = {}
     for request in range(1, last + 1):
@@ -60,7 +60,7 @@ def history(source: CallSource, faults: Faults, first: int, last: int) -> list[l
 
 
 def wrongs(result: pl.DataFrame, states: Sequence[Sequence[Row]], faults: Faults = NO_FAULTS) -> list[str]:
-    """Calls that were there in every state and are missing, and calls that are too many or never were."""
+    """Calls that every state held but the result lacks, and calls in the result that are too many or never existed."""
     rows = {id(row): row for state in states for row in state}
     columns = told(rows.values(), faults)
     keys = dict(zip(rows, columns.select(IDENTITY).rows(), strict=True))
@@ -91,7 +91,7 @@ def _row(record: Row, faults: Faults) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any) -> Any:
-    """None when it does not fit."""
+    """The value in its column's type; None if it does not fit."""
     if _TYPES[name] == pa.int64():
         if isinstance(value, str):
             return int(value) if value.isdecimal() else None

@@ -1,1 +1,1 @@
-"""What exporting costs, beside its peers: `python -m tests.benchmarks`, with the extra `bench`."""
+"""The cost of an export, compared with other tools: `python -m tests.benchmarks`, with the extra `bench`."""

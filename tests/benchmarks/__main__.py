@@ -27,7 +27,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run what is asked for; print a table as soon as a job is done, and write all of it at the end."""
+    """Run the requested jobs. Print a table after each job, and write all results at the end."""
     given = _arguments()
     console = Console(width=None if sys.stdout.isatty() else 200)
     output = given.output or Path(tempfile.gettempdir()) / "thulium_frames_benchmarks.json"

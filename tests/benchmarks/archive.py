@@ -1,4 +1,4 @@
-"""The calls that all peers read: every record encoded once, so that a page is a slice of bytes."""
+"""The calls that all peers read. Every record is encoded once, so a page is a slice of bytes."""
 
 import mmap
 from array import array
@@ -16,7 +16,7 @@ from thulium_frames.simulator import Centre
 
 FIRST_DAY: Final = date(2021, 1, 1)
 _RECORDS, _ENDS, _MINUTES = "records.json", "ends.u64", "minutes.json"
-#: One record in so many has one of these.
+#: One record in this many is dirty.
 _DIRTY_EVERY: Final = 50
 _NUMBERS: Final = ("duration", "billsec")
 UNKNOWN: Final = ("sentiment", "neutral")
@@ -25,7 +25,7 @@ _Row = dict[str, object]
 
 
 def build(folder: Path, rows: int, *, dirty: bool = False, calls_per_day: int = 800) -> None:
-    """Write the first so many calls of an invented centre into the folder."""
+    """Write the first `rows` calls of an invented centre into the folder."""
     ends, minutes = array("Q"), dict[str, int]()
     with (folder / _RECORDS).open("wb") as records:
         for number, row in zip(range(rows), _rows(Centre(calls_per_day=calls_per_day)), strict=False):
@@ -37,7 +37,7 @@ def build(folder: Path, rows: int, *, dirty: bool = False, calls_per_day: int = 
 
 
 def _rows(centre: Centre) -> Iterator[_Row]:
-    """Where there is no rating stands null: readers that are told the type of a field would refuse `""`."""
+    """A missing rating is null here, because readers with a fixed type for the field would refuse `""`."""
     for number in count():
         day = FIRST_DAY + timedelta(days=number)
         for call in sorted(centre.calls(day), key=lambda call: str(call.row["date"])):
@@ -45,7 +45,7 @@ def _rows(centre: Centre) -> Iterator[_Row]:
 
 
 def _soiled(number: int, row: _Row) -> _Row:
-    """Now and then nothing where a number belongs, a number as text, or a field nobody documented."""
+    """Makes some records dirty: an empty number, a number as text, or an undocumented field."""
     if number % _DIRTY_EVERY:
         return row
     name, value = [
@@ -75,7 +75,7 @@ class Archive:
         return date.fromisoformat(self.minutes[bisect_left(self.firsts, self.rows) - 1][:10])
 
     def find(self, date_from: str, date_to: str) -> tuple[int, int]:
-        """The numbers of the first record that is asked for and of the one after the last; bounds are whole minutes."""
+        """The numbers of the first record in the period and of the one after its last. Bounds are whole minutes."""
         last_minute = date_to if len(date_to) != len("2021-01-01") else f"{date_to} 23:59"
         first = self._first_of(bisect_left(self.minutes, date_from)) if date_from else 0
         end = self._first_of(bisect_right(self.minutes, last_minute)) if date_to else self.rows
@@ -86,7 +86,7 @@ class Archive:
         return self.records[self._begin(start) : max(self._begin(end) - 1, 0)] if start < end else b""
 
     def moments(self, start: int, end: int) -> Iterator[range]:
-        """The numbers of the records that share a minute, for each minute of which the range has some."""
+        """For each minute with records in the range: the numbers of all records of that minute."""
         index = bisect_right(self.firsts, start) - 1
         while (first := self._first_of(index)) < end:
             index += 1

@@ -1,4 +1,4 @@
-"""The conditions that peers are measured under, taken in turns so that a slow minute of the machine hits all alike."""
+"""The conditions of the measurements. Peers run in turns, so a slow minute of the machine affects all of them."""
 
 import shutil
 import sys
@@ -30,7 +30,7 @@ _STARTS: Final = {
 
 @dataclass(frozen=True)
 class Job:
-    """One condition: so many rows from a server with these options."""
+    """One condition: a number of rows from a server with these options."""
 
     name: str
     rows: int
@@ -43,7 +43,7 @@ class Job:
 
 
 def jobs(rows: Sequence[int]) -> list[Job]:
-    """What there is to do for these sizes; faults are tried with the smallest."""
+    """The jobs for these sizes. Faults are measured with the smallest size only."""
     few = min(rows)
     return [
         *(Job("download", number) for number in rows),
@@ -60,14 +60,14 @@ OTHERS: Final = ("noop", "startup")
 
 
 class Bench:
-    """Runs jobs in a folder of its own; archives are built once."""
+    """Runs jobs in its own folder, and builds each archive once."""
 
     def __init__(self, folder: Path, runs: int, peers: Sequence[str], tell: Callable[[str], object]) -> None:
         self._folder, self._runs, self._tell = folder, runs, tell
         self._peers = [peer for peer in PEERS if peer.name in peers]
 
     def results(self, chosen: Sequence[Job], others: Sequence[str]) -> Iterator[Result]:
-        """Each result as soon as it is there."""
+        """Yields each result as soon as its job is done."""
         for dirty in (False, True):
             if same := [job for job in chosen if job.dirty == dirty]:
                 archive = self._archive("dirty" if dirty else "clean", max(job.rows for job in same), dirty=dirty)
@@ -101,7 +101,7 @@ class Bench:
     def _round(
         self, title: str, system: System, errand: Errand, runs: Mapping[str, list[Run]], truth: pl.DataFrame | None
     ) -> None:
-        """Every peer once; one that failed is not asked again."""
+        """Runs every peer once, except those that failed before."""
         yardstick = None
         for peer in self._peers:
             earlier = runs.get(peer.name)
@@ -120,7 +120,7 @@ class Bench:
             return Run(cost, system.requests(), findings(errand.folder, truth))
 
     def _noop(self) -> Result:
-        """Three settled years, made by an export of a small centre, exported again."""
+        """Exports three years of a small centre, then measures the same export again, when all days are settled."""
         folder = self._archive("small", 20_000, calls_per_day=20)
         with serving(folder, 20_000) as system, _empty(self._folder / "lake") as lake:
             errand = Errand(system.url, 20_000, _THREE_YEARS, lake, 4)
@@ -144,7 +144,7 @@ class Bench:
 
 @contextmanager
 def _empty(folder: Path) -> Iterator[Path]:
-    """A folder that is there for as long as it is needed, with what peers put beside it."""
+    """Makes the folder and removes it at the end, with everything that peers put beside it."""
     folder.mkdir()
     try:
         yield folder

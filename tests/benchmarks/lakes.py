@@ -1,4 +1,4 @@
-"""What a lake has, and what it lacks of the truth, whoever wrote it."""
+"""What a lake holds and where it differs from the truth, whichever program wrote it."""
 
 from pathlib import Path
 from typing import Final
@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 
 from tests.benchmarks.archive import UNKNOWN, Archive
 
-#: The fields that tell the calls of the invented centre apart.
+#: The fields that identify a call of the invented centre.
 _KEY: Final = ["connection_id", "src", "dst", "disposition", "dst_user_login", "filename"]
 _NUMBERS: Final = ["duration", "billsec"]
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """How many rows a lake has, and how many of the truth it lacks, has too often, or has with other values."""
+    """The number of rows in a lake, and how many true rows it lost, repeated, or holds with changed values."""
 
     rows: int
     bytes: int
@@ -26,7 +26,7 @@ class Findings(msgspec.Struct, frozen=True):
 
 
 def truth_of(archive: Archive) -> pl.DataFrame:
-    """What a perfect reader would have got."""
+    """The rows that a perfect reader would get."""
     records = msgspec.json.decode(b"[%b]" % archive.slice(0, archive.rows), type=list[dict[str, object]])
     names = [*_KEY, *_NUMBERS, UNKNOWN[0]]
     rows = [[_text(record.get(name)) for name in names] for record in records]
@@ -34,7 +34,7 @@ def truth_of(archive: Archive) -> pl.DataFrame:
 
 
 def findings(folder: Path, truth: pl.DataFrame | None) -> Findings | None:
-    """What stands in a folder, compared with the truth when there is one; None when nothing does."""
+    """The contents of a folder, compared with the truth if there is one. None for a folder without day files."""
     files = [path for path in folder.rglob("*.parquet") if path.parent.name.startswith("call_date=")]
     files = files or list(folder.glob("*/connections/*.parquet"))
     if not files:
@@ -65,7 +65,7 @@ def _comparable(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _difference(truth: pl.DataFrame, lake: pl.DataFrame, key: list[str]) -> tuple[int, int]:
-    """How many rows there are too few and too many, equal rows counted."""
+    """How many rows are missing, and how many are too many. Equal rows count separately."""
     both = (
         truth.group_by(key)
         .len("true")

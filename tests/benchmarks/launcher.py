@@ -1,6 +1,6 @@
-"""Runs one command and tells as JSON what it cost.
+"""Runs one command and reports its cost as JSON.
 
-A process of its own, and a small one: the peak memory of a child begins with what its parent held when it was started.
+This is a small process of its own, because a child's peak memory begins with the memory of its parent at the start.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Who is measured, and by which command."""
+"""The programs that are measured, and the command of each."""
 
 import sys
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.benchmarks.archive import FIRST_DAY
 
 @dataclass(frozen=True)
 class Errand:
-    """One export: from where, how much, to which folder, and with how many of our workers."""
+    """One export: its source, its size, its target folder, and the number of our workers."""
 
     url: str
     rows: int
@@ -28,7 +28,7 @@ class Errand:
 
 @dataclass(frozen=True)
 class Peer:
-    """A program; `in_flight` is how many requests it may have at once, 0 when the errand says so."""
+    """A program. `in_flight` is how many requests it may have at once; 0 means the errand's number of workers."""
 
     name: str
     script: str
@@ -37,7 +37,7 @@ class Peer:
 
     @property
     def missing(self) -> str | None:
-        """Why it cannot run."""
+        """Why the program cannot run; None if it can."""
         absent = [name for name in self.needs if find_spec(name) is None]
         return f"{', '.join(absent)} is not installed" if absent else None
 

@@ -1,4 +1,4 @@
-"""Processes: the server, and commands that are measured."""
+"""Processes: the server, and the measured commands."""
 
 import os
 import re
@@ -19,12 +19,12 @@ ROOT: Final = Path(__file__).parents[2]
 _LAUNCHER: Final = [sys.executable, "-S", "-E", str(Path(__file__).with_name("launcher.py"))]
 _START_SECONDS: Final = 30.0
 _ERROR: Final = re.compile(r"^[\w.]+(?:Error|Exception): .*", re.MULTILINE)
-#: Nobody is told that they were run.
+#: Switches off the telemetry of the peers.
 _SILENT: Final = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DAFT_ANALYTICS_ENABLED": "0", "DO_NOT_TRACK": "true"}
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What one process took from its start to its end: seconds, and megabytes of 10^6 bytes."""
+    """What one process used from its start to its end, in seconds and in megabytes of 10^6 bytes."""
 
     exit_code: int
     wall: float
@@ -34,7 +34,7 @@ class Cost(msgspec.Struct, frozen=True):
 
     @property
     def failure(self) -> str | None:
-        """What a failed process said: its last line that names an error, or its last."""
+        """The message of a failed process: its last line that names an error, otherwise its last line."""
         said = _ERROR.findall(self.output) or [self.output.strip().rsplit("\n", 1)[-1]]
         return f"exit code {self.exit_code}: {said[-1]}"[:200] if self.exit_code else None
 
@@ -61,13 +61,13 @@ class System:
     url: str
 
     def requests(self) -> int:
-        """How many requests the API got since it was asked the last time."""
+        """How many requests the API got since the last call of this method."""
         return int(httpx.get(f"{self.url}/reset").json()["requests"])
 
 
 @contextmanager
 def serving(folder: Path, rows: int, *options: str) -> Iterator[System]:
-    """A server of the first so many records of an archive."""
+    """A server of the first `rows` records of an archive."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -83,7 +83,7 @@ def serving(folder: Path, rows: int, *options: str) -> Iterator[System]:
 
 
 def _await(system: System, process: subprocess.Popen[bytes]) -> None:
-    """Ask until the server answers or has ended."""
+    """Ask again until the server answers or has ended."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, httpx.TransportError)),
         stop=lambda state: process.poll() is not None or (state.seconds_since_start or 0) > _START_SECONDS,

@@ -1,4 +1,4 @@
-"""What jobs come to: written as JSON, and shown as a table each."""
+"""The results of jobs: all as JSON, and each as a table."""
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,23 +20,23 @@ _PACKAGES: Final = (
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One process, how often it asked and what it left."""
+    """One process, the number of its requests, and what it wrote."""
 
     cost: Cost
     requests: int | None = None
     found: Findings | None = None
     ratio: float | None = None
-    """Its wall time in those of the plain loop of the same round."""
+    """Its wall time divided by that of the plain httpx loop in the same round."""
 
     @property
     def rows(self) -> int | None:
-        """How many it wrote, or says that it read."""
+        """How many rows it wrote, or reports that it read."""
         said = self.cost.output.strip()
         return self.found.rows if self.found else int(said) if said.isdecimal() else None
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """All runs of one peer, or why there are none."""
+    """All runs of one peer, or the reason why it did not run."""
 
     peer: str
     runs: list[Run]
@@ -44,7 +44,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def lacks(self) -> str:
-        """What it did wrong, in words."""
+        """What the peer did wrong, in words."""
         found = self.runs[-1].found if self.runs else None
         if self.not_run:
             return f"not run: {self.not_run}"
@@ -62,7 +62,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What one job came to."""
+    """The result of one job."""
 
     job: str
     title: str
@@ -71,7 +71,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """Where it was measured, and all results."""
+    """The machine and the packages of the measurement, and all results."""
 
     machine: str
     python: str
@@ -80,7 +80,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def report(results: Sequence[Result]) -> Report:
-    """The results with what one must know to repeat them."""
+    """The results, with all facts that are needed to repeat them."""
     machine = f"{platform.system()} {platform.machine()}, {cpu_count()} cores"
     return Report(machine, platform.python_version(), dict(_versions()), list(results))
 
@@ -94,7 +94,7 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def table(result: Result) -> Table:
-    """Medians, with the least and the most of all runs behind them."""
+    """Medians, each followed by the lowest and the highest value of all runs."""
     shown = Table()
     requests = f"requests\nof {result.least_requests}"
     names = ("", "wall s", "x httpx", "CPU s", "peak MB", requests, "rows", "bytes\na row", "what it lacks")

@@ -1,6 +1,6 @@
-"""The system that all peers read, in a process of its own: it cuts pages out of bytes, and hardly anything else.
+"""The system that all peers read. It runs in its own process and does little more than cut pages out of bytes.
 
-It shares nothing with what is measured. `/stats` tells how many requests the API got, `/reset` forgets them.
+It shares no code with the measured programs. `/stats` returns the number of API requests; `/reset` also sets it to 0.
 """
 
 import argparse
@@ -25,20 +25,20 @@ _WINDOW: Final = 1.0
 
 
 class Reply(Protocol):
-    """What granian hands over to answer with."""
+    """The object that granian passes for sending the answer."""
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
 
 
 class RateLimit:
-    """Lets so many requests pass in any second; all when the limit is 0."""
+    """Lets `limit` requests pass in any second. A limit of 0 lets all pass."""
 
     def __init__(self, limit: int) -> None:
         self._passed: deque[float] = deque(maxlen=limit)
         self._limit = limit
 
     def wait(self) -> int:
-        """0 when a request may pass, else after how many whole seconds one may."""
+        """0 if a request may pass now, else the number of whole seconds until one may."""
         now = monotonic()
         if self._limit and len(self._passed) == self._limit and (rest := self._passed[0] + _WINDOW - now) > 0:
             return math.ceil(rest)
@@ -47,7 +47,7 @@ class RateLimit:
 
 
 class Application:
-    """Answers `GET connections` out of an archive; equal dates come in a new order each time when `unstable`."""
+    """Answers `GET connections` from an archive. When `unstable`, equal dates come in a new order each time."""
 
     def __init__(self, archive: Archive, *, latency: float, limit: int, unstable: bool) -> None:
         self._archive = archive

@@ -1,4 +1,4 @@
-"""Charts are valid, hold what the figures say, and nothing of any person."""
+"""Charts are valid, show what the figures say, and contain no data about any person."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from thulium_frames.charts import AnyChart
 Draw = Callable[..., AnyChart]
 
 OF_ALL: dict[str, Any] = {"denominator": "handled_and_abandoned"}
-#: Each chart, with the options it cannot do without.
+#: Each chart, with its required options.
 CHARTS: dict[str, dict[str, Any]] = {name: {} for name in charts.__all__ if name.islower()} | {
     "answered_and_missed": OF_ALL,
     "queues": OF_ALL,
@@ -40,7 +40,7 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 
 
 def rows_of(chart: AnyChart) -> list[dict[str, Any]]:
-    """All rows of all the tables that a chart carries."""
+    """All rows of all tables inside a chart."""
     return [row for table in chart.to_dict()["datasets"].values() for row in table]
 
 
@@ -65,7 +65,7 @@ def counted(rows: list[dict[str, Any]], by: str, what: str = "calls") -> dict[st
     return sums
 
 
-# --- all of them
+# --- all charts
 
 
 def test_a_chart_fits_the_schema_of_vega_lite(draw: Draw, week: pl.DataFrame) -> None:
@@ -109,7 +109,7 @@ def test_a_call_without_a_date_is_no_error(draw: Draw) -> None:
     draw(frame(leg(), unanswered(), unanswered(date=None, date_utc=None))).to_dict()
 
 
-# --- each of them says what the figures say
+# --- each chart says what the figures say
 
 
 def test_outcomes_over_time_are_those_of_the_summary(week: pl.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""The command line as people and scripts meet it: real processes, real sockets, real files."""
+"""The command line as people and scripts use it: real processes, real sockets, real files."""
 
 import dataclasses
 import json
@@ -290,7 +290,7 @@ def test_debug_shows_requests_and_the_traceback_but_no_secret(run: Run) -> None:
     assert "Traceback" in done.stderr
     assert "wrong-secret" not in done.stderr
     assert "48123456789" not in done.stderr.replace(" ".join(PROGRAM), "")
-    fine = run("export", "lake", *DAYS, "--debug")  # what failed before a day was there binds to nothing
+    fine = run("export", "lake", *DAYS, "--debug")  # other filters are fine: the failed run wrote no day
     assert fine.returncode == 0
     assert "offset=0" in fine.stderr
 
@@ -343,10 +343,10 @@ def test_an_interrupted_export_leaves_whole_days_only(
 
 
 def read_terminal(main: int) -> bytes:
-    """What a terminal shows next; nothing once nobody writes to it any more."""
+    """The next output on a terminal; empty when no process has the terminal open any more."""
     try:
         return os.read(main, 4096)
-    except OSError:  # Linux says so
+    except OSError:  # Linux raises it when no process has the terminal open
         return b""
 
 

@@ -50,7 +50,7 @@ NOBODY = "http://127.0.0.1:1"
 
 
 class FakeTime(threading.Event):
-    """A clock that stands still, and a stop signal; who waits for the signal moves the clock."""
+    """A clock that stands still, and a stop signal. Waiting for the signal moves the clock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class FakeTime(threading.Event):
 
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
-    """Pauses take no time: whoever waits moves this clock."""
+    """Pauses take no time: waiting moves this clock."""
     time = FakeTime()
 
     def pace_of(most: int) -> Pace:
@@ -82,9 +82,9 @@ def time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 
 
 class Leaving(threading.Event):
-    """A reader who leaves as soon as anybody waits."""
+    """A stop signal that is set as soon as anybody waits for it: the reader leaves."""
 
-    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002  # it waits for nothing
+    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002  # it never waits
         self.set()
         return True
 
@@ -113,7 +113,7 @@ def ask(client: Client, query: Sequence[tuple[str, str]] = QUERY, stop: threadin
 def failure_of(
     answers: Sequence[Answer], stop: threading.Event | None = None, **settings: Any
 ) -> tuple[ThuliumFramesError, int]:
-    """What is raised in the end, and after how many requests."""
+    """The error that is raised in the end, and the number of requests before it."""
     with asking(answers, **settings) as (client, script), pytest.raises(ThuliumFramesError) as caught:
         ask(client, stop=stop)
     assert client.requests == script.requests
@@ -125,7 +125,7 @@ def envelope(*messages: str, request_id: str = "req-42") -> bytes:
     return json.dumps({"request_id": request_id, "errors": errors}).encode()
 
 
-# --- what is sent
+# --- what the client sends
 
 
 def test_the_query_is_sent_as_it_is_to_the_one_path() -> None:
@@ -194,7 +194,7 @@ def test_requests_of_several_threads_are_all_counted() -> None:
     assert script.connections <= 3
 
 
-# --- what may pass is tried again
+# --- temporary failures are retried
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
@@ -289,7 +289,7 @@ def test_no_request_goes_on_for_longer_than_its_budget() -> None:
     assert requests == 1
 
 
-# --- being told to slow down
+# --- the system asks the client to slow down
 
 
 def test_being_told_to_wait_costs_no_try() -> None:
@@ -385,7 +385,7 @@ def test_a_date_that_has_passed_waits_for_nothing(time: FakeTime, date: datetime
     assert sum(time.waits) < 1
 
 
-# --- what is refused for good
+# --- permanent refusals
 
 
 @pytest.mark.parametrize(
@@ -492,7 +492,7 @@ def test_a_redirect_within_the_host_is_followed_with_the_password(status: int) -
 
 
 def test_an_answer_to_another_question_is_none() -> None:
-    """A redirect that changes what is asked for leads to calls that nobody asked for."""
+    """A redirect that changes the query would return calls that nobody asked for."""
     error, _ = failure_of([redirect("/api/connections?limit=5"), PAGE] * 5)
     assert isinstance(error, UnreadableAnswerError)
     assert "redirects to another page, /api/connections" in str(error)
@@ -543,7 +543,7 @@ def test_a_redirect_without_a_target_is_refused() -> None:
     assert requests == 1
 
 
-# --- what messages and logs tell, and what they do not
+# --- what messages and logs say, and what they keep secret
 
 
 @pytest.mark.parametrize(
@@ -592,7 +592,7 @@ def test_no_message_and_no_log_tells_a_filter_or_the_password(caplog: pytest.Log
 
 
 def test_the_library_below_logs_no_filter_either(caplog: pytest.LogCaptureFixture) -> None:
-    """Who turns on logging in a notebook must not find phone numbers there."""
+    """Users who turn on logging in a notebook must not find phone numbers there."""
     caplog.set_level(logging.INFO)
     login = f"/login?next=%2Fapi%2Fconnections%3Fsrc%3D{PHONE}"
     with asking([redirect(login), PAGE, redirect("/api/connections/"), PAGE]) as (client, script):
@@ -690,7 +690,7 @@ def test_a_proxy_that_cannot_be_used_is_a_wrong_setting(monkeypatch: pytest.Monk
 def test_a_proxy_is_told_the_host_in_the_open_and_the_question_by_the_way_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Plain http goes through it whole; for https it is asked for a tunnel to the host, and hears no more."""
+    """The proxy sees a plain http request whole. For https it only learns the host to which it opens a tunnel."""
     with serving([answer(b"", 502, "No Tunnel")]) as proxy:
         for scheme in ("http", "https"):
             monkeypatch.setenv(f"{scheme}_proxy", proxy.url)
@@ -711,7 +711,7 @@ def test_no_proxy_stands_before_this_machine(monkeypatch: pytest.MonkeyPatch) ->
         assert ask(client).count == 3
 
 
-# --- no foreign error comes through
+# --- no error of another library reaches the caller
 
 
 def foreign_errors() -> list[type[Exception]]:
@@ -779,7 +779,7 @@ def test_an_error_of_the_reader_is_its_own_and_not_tried_again() -> None:
     assert script.requests == 1
 
 
-# --- leaving
+# --- a reader leaves early
 
 
 @pytest.mark.parametrize("given", [answer(status=500), answer(status=429, Retry_After="3600")])

@@ -32,7 +32,7 @@ LONDON = ZoneInfo("Europe/London")
 
 
 class WholeNumber:
-    """Like numpy's integers: no int, but it can be used as one."""
+    """Like numpy's integers: not an int, but usable as one."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -342,4 +342,4 @@ def test_filters_are_values() -> None:
     assert filters(**DOCUMENTED) == filters(**DOCUMENTED)
     assert hash(filters(**DOCUMENTED)) == hash(filters(**DOCUMENTED))
     with pytest.raises(AttributeError):
-        Filters().queue_id = 3  # type: ignore[misc]  # that is the point
+        Filters().queue_id = 3  # type: ignore[misc]  # wrong on purpose

@@ -12,7 +12,7 @@ from thulium_frames.endpoint.retries import RetryPolicy
 
 
 class FakeTime(threading.Event):
-    """A clock that stands still, and a stop signal; who waits for the signal moves the clock."""
+    """A clock that stands still, and a stop signal. Waiting for the signal moves the clock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ def pace_of(most: int, time: FakeTime) -> Pace:
 
 
 def answered(pace: Pace, times: int) -> list[int]:
-    """How many requests are allowed after each of so many answers."""
+    """The number of allowed requests after each of that many answers."""
     allowed = []
     for _ in range(times):
         pace.speed_up()
@@ -150,7 +150,7 @@ def test_a_stop_ends_a_pause() -> None:
 
 
 class Telling(threading.Condition):
-    """Tells when somebody waits on it."""
+    """Reports each time that somebody starts to wait on it."""
 
     def __init__(self, told: "SimpleQueue[str]") -> None:
         super().__init__()
@@ -256,4 +256,4 @@ def test_the_waits_of_several_workers_differ() -> None:
 def test_a_policy_is_a_value_that_does_not_change() -> None:
     assert RetryPolicy() == RetryPolicy()
     with pytest.raises(FrozenInstanceError):
-        RetryPolicy().tries = 3  # type: ignore[misc]  # that is the point
+        RetryPolicy().tries = 3  # type: ignore[misc]  # wrong on purpose

@@ -1,4 +1,4 @@
-"""A password is seen by the system it is for: by no output, log, traceback, repr, pickle, child process or file."""
+"""Only the password's own system sees it: no output, log, traceback, repr, pickle, child process or file does."""
 
 import base64
 import logging
@@ -23,7 +23,7 @@ from thulium_frames.simulator import Centre, Faults, GeneratedCalls, create_app,
 
 PASSWORD = "zażółć: \"gęślą\" 'jaźń' \\ %41&x=ł"
 USER = "użytkownik"
-#: The password, and every form in which it travels or could be escaped.
+#: The password in every form in which it is sent or could be escaped.
 FORMS = {
     PASSWORD,
     quote(PASSWORD),

@@ -90,7 +90,7 @@ def test_what_is_no_address_of_a_system_is_refused(given: str) -> None:
 
 @pytest.mark.parametrize("given", [" acme", "acme\n", "acme.thulium.com ", "\thttps://acme.thulium.com\n"])
 def test_blanks_around_an_address_change_no_system(given: str) -> None:
-    with suppress(SettingsError):  # refused is as good
+    with suppress(SettingsError):  # a refusal is fine, too
         assert url_of(given) == ACME
 
 
@@ -311,7 +311,7 @@ def test_a_password_file_that_is_not_there_is_an_error_not_the_next_source(
 def test_credentials_that_are_not_utf8_are_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("THULIUM_USER", "user")
     monkeypatch.setenv("THULIUM_PASSWORD", "password")
-    monkeypatch.setenv(name, "has\udcb3o")  # how Python reads the byte B3 from the environment
+    monkeypatch.setenv(name, "has\udcb3o")  # Python reads the byte B3 in the environment like this
     with pytest.raises(SettingsError, match="UTF-8"):
         resolve("acme")
 
@@ -398,7 +398,7 @@ def test_settings_show_no_password() -> None:
         assert "api_user" in shown
 
 
-# --- which system a lake is marked with
+# --- the system's name in a lake
 
 
 @pytest.mark.parametrize("given", ["acme", "acme.thulium.com", "https://u:p@acme.thulium.com/api/"])

@@ -1,6 +1,7 @@
-"""Killed, interrupted, out of space, shut out, or read meanwhile: days are whole, and the same command goes on.
+"""Days stay whole, and the same command continues, after a kill, an interrupt, a full disk or a missing permission.
 
-The number of kills is 50 unless said: THULIUM_FRAMES_KILLS=1000 pytest tests/test_crash.py -k sigkill
+Readers see whole days meanwhile, too. The number of kills is 50 by default. For another number:
+THULIUM_FRAMES_KILLS=1000 pytest tests/lake/test_crash.py -k sigkill
 """
 
 import json
@@ -86,7 +87,7 @@ def file_of(lake: Path, day: date) -> Path:
 
 
 def days_there(lake: Path) -> dict[date, tuple[int, int]]:
-    """The days that have a file, and what changes when that is written again."""
+    """The days with a file, and the facts about it that change when the file is written again."""
     found = {day: file_of(lake, day) for day in DAYS if file_of(lake, day).exists()}
     return {day: (path.stat().st_ino, path.stat().st_mtime_ns) for day, path in found.items()}
 
@@ -102,7 +103,7 @@ def assert_complete(lake: Path, days: Sequence[date]) -> None:
 
 
 def assert_whole(lake: Path) -> None:
-    """Each day that can be seen is all of that day, and all else is hidden."""
+    """Each visible day is complete, and all other files are hidden."""
     for day in days_there(lake):
         rows = pl.read_parquet(file_of(lake, day), hive_partitioning=False)
         assert in_any_order(rows).equals(truth([day]))
@@ -110,13 +111,13 @@ def assert_whole(lake: Path) -> None:
 
 
 def touches(asked: Asked, day: date) -> bool:
-    """Whether more than the minute at its end, which is asked for to be sure, falls into the day."""
+    """Whether a request asks for the day. The minute at its end does not count, because it is only asked for safety."""
     midnight = datetime.combine(day, time.min)
     return asked.date_from < midnight + timedelta(days=1) and asked.date_to > midnight
 
 
 def requests_at_least(missing: Sequence[date]) -> int:
-    """How many requests reading these days takes."""
+    """The least number of requests that read these days."""
     runs = groupby(enumerate(missing), key=lambda numbered: numbered[1].toordinal() - numbered[0])
     rows = [sum(CALLS.count(day) for _, day in stretch) for _, stretch in runs]
     return sum(max(1, -(-count // PAGE)) for count in rows)
@@ -124,7 +125,7 @@ def requests_at_least(missing: Sequence[date]) -> int:
 
 @dataclass(frozen=True)
 class Kill:
-    """When an export dies: the n-th time that it comes to a step, or by its n-th request."""
+    """When an export is killed: when it reaches a step for the n-th time, or by its n-th request."""
 
     step: str
     time: int = 1
@@ -132,7 +133,7 @@ class Kill:
 
 
 BY_REQUEST = "by its request"
-#: A lake without days meets these, in this order.
+#: The first export into a new lake reaches these steps, in this order.
 FIRST_STEPS = [
     "after mkdir lake",
     "before ftruncate .thulium_frames.lock",
@@ -142,7 +143,7 @@ FIRST_STEPS = [
     f"after replace {STAGED_MANIFEST}",
     "after fsync lake",
 ]
-#: The way of a day into its place.
+#: The steps that put a day in its place.
 DAY_STEPS = [
     "after mkdir call_date",
     "before write_table table",
@@ -155,7 +156,7 @@ DAY_STEPS = [
     f"after replace {STAGED}",
     "after fsync call_date",
 ]
-#: What the next export clears away, each step after a kill that left something.
+#: The steps that clear away what a killed export left. Each follows a kill that left something.
 CLEARING_STEPS = [
     f"before replace {STAGED}",
     f"before unlink {STAGED}",
@@ -176,7 +177,7 @@ def at_random(rng: Random, missing: Sequence[date]) -> Kill:
 
 
 def export_killed(lake: Path, kill: Kill) -> list[Asked]:
-    """Returns what it had asked for."""
+    """Runs an export that is killed, and returns its requests."""
     arguments = ["export", lake, *ordered(DAYS), *(["--refresh"] if kill.refresh else [])]
     is_by_request = kill.step == BY_REQUEST
     app = Watch(create_app(CALLS), hold_at=kill.time if is_by_request else None)
@@ -227,7 +228,7 @@ def other_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def three_days(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake to be copied."""
+    """A lake for tests to copy."""
     lake = tmp_path_factory.mktemp("three-days") / "lake"
     assert run("export", lake, *ordered(DAYS[:3]), url=url).returncode == 0
     return lake
@@ -264,14 +265,14 @@ def test_an_export_interrupted_as_it_begins_blocks_nobody(
 
 
 class FullDisk:
-    """A folder that is to run out of space; `before` is what its writers' command lines begin with."""
+    """A folder that will run out of space. Command lines that write to it begin with `before`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.before: Sequence[str] = ()
 
     def fill(self, left: int) -> None:
-        """Leave room for so many bytes."""
+        """Leave room for `left` bytes."""
         self.before = with_files_upto(left)
 
     def free(self) -> None:
@@ -300,7 +301,7 @@ PAGE_BYTES = 4096
 
 @pytest.fixture(params=["limit", *(["mount"] if IS_MOUNTING_ALLOWED else [])])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FullDisk]:
-    """By a limit on the size of files, and where mounting is allowed by a small file system that is really full."""
+    """A limit on the size of files and, if this machine allows mounts, a small file system that is really full."""
     if request.param == "limit":
         yield FullDisk(tmp_path)
     else:
@@ -373,7 +374,7 @@ def test_a_file_for_which_there_is_no_room_leaves_nothing(tmp_path: Path, url: s
 
 @contextmanager
 def closed(path: Path) -> Iterator[None]:
-    """Nobody may write to the file or folder, if mode bits count."""
+    """Takes away the permission to write to the file or folder, by mode bits."""
     mode = path.stat().st_mode
     path.chmod(mode & ~0o222)
     try:
@@ -394,7 +395,7 @@ def test_a_lake_that_may_not_be_written_to_stays_as_it_is(
     if name:
         assert_told(done, lake, "Permission denied")
         assert contents_of(lake) == before
-    else:  # its days can be replaced, but none added
+    else:  # days can be replaced, but no day can be added
         assert_told(done, lake, "Permission denied")
         assert list(days_there(lake)) == DAYS[:3]
         assert rows_in(lake).equals(truth(DAYS[:3]))
@@ -418,7 +419,7 @@ def test_a_lake_below_a_file_is_told(url: str, tmp_path: Path) -> None:
 
 @pytest.fixture(params=["modes", *(["mount"] if IS_MOUNTING_ALLOWED else [])])
 def read_only_lake(request: pytest.FixtureRequest, three_days: Path, tmp_path: Path) -> Iterator[Path]:
-    """By mode bits, and where mounting is allowed by a file system that is mounted to be read only."""
+    """A lake that is read-only by mode bits and, if this machine allows mounts, by a read-only file system."""
     lake = tmp_path / "disk" / "lake"
     if request.param == "modes":
         shutil.copytree(three_days, lake)
@@ -481,7 +482,7 @@ def test_a_reader_meanwhile_sees_each_day_before_or_after_and_never_between(
 
 @pytest.fixture(scope="module")
 def versions(url: str, other_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two lakes of the same days with other calls, to be copied."""
+    """Two lakes of the same days with different calls, for tests to copy."""
     folder = tmp_path_factory.mktemp("versions")
     for name, address in (("old", url), ("new", other_url)):
         assert run("export", folder / name, *ordered(DAYS[:4]), url=address).returncode == 0
@@ -489,7 +490,7 @@ def versions(url: str, other_url: str, tmp_path_factory: pytest.TempPathFactory)
 
 
 def put_in_place(lake: Path, day: date, version: Path) -> None:
-    """As an export does it."""
+    """Puts a day in its place as an export does."""
     staged = file_of(lake, day).with_name(STAGED)
     shutil.copy(file_of(version, day), staged)
     staged.replace(file_of(lake, day))

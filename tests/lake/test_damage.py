@@ -1,6 +1,7 @@
-"""Whatever happens to the files of a lake is named with its day and its remedy, and repaired by reading that day alone.
+"""Any damage to a lake's files is reported with its day and its remedy. Reading that day alone again repairs it.
 
-A bit is flipped in every third byte unless said: THULIUM_FRAMES_FLIP_EVERY=1 pytest tests/test_damage.py -k flipped
+By default a bit is flipped in every third byte. For another step:
+THULIUM_FRAMES_FLIP_EVERY=1 pytest tests/lake/test_damage.py -k flipped
 """
 
 import json
@@ -51,7 +52,7 @@ def thulium(url: str) -> Iterator[Thulium]:
 
 @pytest.fixture(scope="module")
 def sound(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake to be copied."""
+    """A lake for tests to copy."""
     path = tmp_path_factory.mktemp("sound") / "lake"
     with Thulium(url, "demo", "demo") as opened:
         opened.connections(date_from=DAYS[0], date_to=DAYS[-1]).write_parquet(path)
@@ -66,7 +67,7 @@ def lake(sound: Path, tmp_path: Path) -> Lake:
 
 @pytest.fixture(scope="module")
 def one_day(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake of its smallest day, to be damaged again and again."""
+    """A lake with only the smallest day, for tests that damage it many times."""
     path = tmp_path_factory.mktemp("one-day") / "lake"
     shutil.copytree(sound, path)
     for day in DAYS[:-1]:
@@ -79,7 +80,7 @@ def file_of(lake: Lake, day: date) -> Path:
 
 
 def stamps(lake: Lake) -> dict[date, tuple[int, int]]:
-    """What changes of a day when it is written again."""
+    """The facts about each day's file that change when the file is written again."""
     return {day: (file_of(lake, day).stat().st_ino, file_of(lake, day).stat().st_mtime_ns) for day in DAYS}
 
 
@@ -93,7 +94,7 @@ def assert_sound(lake: Lake) -> None:
 
 
 def is_named(lake: Lake, day: date) -> bool:
-    """Whether `verify` names this day, and no other."""
+    """Whether `verify` names this day and no other day."""
     try:
         return list(lake.verify().damaged) == [day]
     except pl.exceptions.PanicException:
@@ -101,7 +102,7 @@ def is_named(lake: Lake, day: date) -> bool:
 
 
 def not_named(lake: Lake, day: date, variants: Iterator[tuple[Any, bytes]]) -> list[Any]:
-    """Which of these contents of the day's file pass for sound, or break `verify` itself."""
+    """The contents of the day's file that `verify` takes for sound, or that break `verify` itself."""
     path = file_of(lake, day)
     whole = path.read_bytes()
     missed = []
@@ -145,7 +146,7 @@ def test_a_file_cut_short_is_named_whatever_its_length(one_day: Lake) -> None:
 
 
 def test_a_sector_of_zeros_is_named_wherever_it_is(one_day: Lake) -> None:
-    """What a power cut leaves on a disk that lies about fsync."""
+    """A power cut can leave this on a disk that lies about fsync."""
     whole = file_of(one_day, SUNDAY).read_bytes()
     starts = range(0, len(whole), SECTOR)
     zeros = ((start, (whole[:start] + bytes(SECTOR) + whole[start + SECTOR :])[: len(whole)]) for start in starts)
@@ -170,7 +171,7 @@ def footer_of(path: Path) -> dict[str, Any]:
 
 
 def rewritten(path: Path, table: pa.Table, footer: str | None = None) -> None:
-    """A well-formed file, without a seal."""
+    """Writes a well-formed file without a seal."""
     kept = json.dumps(footer_of(path) | {"rows": table.num_rows}) if footer is None else footer
     with pq.ParquetWriter(path, table.schema) as writer:
         writer.write_table(table)
@@ -178,7 +179,7 @@ def rewritten(path: Path, table: pa.Table, footer: str | None = None) -> None:
 
 
 def sealed(path: Path, frame: pl.DataFrame, **how: int) -> None:
-    """A file that was written as the lake writes, of rows that it would not write."""
+    """Writes a file as the lake does, but with rows that the lake would not write."""
     table = frame.to_arrow().cast(SCHEMA)
     group_rows = how.get("group_rows", table.num_rows)
     with mock.patch("thulium_frames.lake.dayfile._ROW_GROUP_ROWS", group_rows):
@@ -233,7 +234,7 @@ def one_row_without_a_date(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([frame.head(1).with_columns(date=pl.lit(None, pl.Datetime("us"))), frame.tail(-1)])
 
 
-#: What can happen to a day file, and what is said of it.
+#: What can happen to a day file, and the words of the report.
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "emptied": (with_content(lambda _: b""), "0 bytes"),
     "all zeros": (with_content(lambda content: bytes(len(content))), "(?i)parquet"),
@@ -477,7 +478,7 @@ ODD_ORIGINS: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("name", ODD_ORIGINS)
 @pytest.mark.parametrize("command", [["verify", "--json"], ["status"], ["export", *ORDERED]])
 def test_an_odd_manifest_never_ends_in_an_unexpected_error(lake: Lake, url: str, name: str, command: list[str]) -> None:
-    """Where the oddity does not matter it may go unsaid."""
+    """An oddity that does not matter need not be reported."""
     origin_with(**ODD_ORIGINS[name])(lake.path / MANIFEST)
     before = stamps(lake)
     done = run(command[0], lake.path, *command[1:], url=url)

@@ -1,4 +1,4 @@
-"""One day, one file, one atomic replace; what is there and settled is not read again."""
+"""One day is one file, replaced in one atomic step. Settled days are not read again."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def names_in(lake: Lake) -> set[str]:
 
 @contextmanager
 def at(moment: datetime) -> Iterator[None]:
-    """Let the lake's clock show this moment."""
+    """Sets the lake's clock to this moment."""
 
     class Clock(datetime):
         @classmethod
@@ -219,7 +219,7 @@ def test_without_a_first_day_a_lake_goes_on_from_its_own(lake: Lake, connect: Co
 def test_days_that_still_change_are_read_apart(
     thulium: Thulium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: date | None
 ) -> None:
-    """A call that comes in while they are read is counted in no answer that the others are proven by."""
+    """The settled days must be proven by answers that do not count a call which comes in meanwhile."""
     asked: list[Window] = []
     pieces = Connections.pieces
 
@@ -299,7 +299,7 @@ def test_a_lost_or_foreign_manifest_is_told(lake: Lake, thulium: Thulium) -> Non
                 calls.write_parquet(one.path)
             assert (one.path / manifest.name).read_text() == content
     (empty.path / manifest.name).write_text(json.dumps(whole | {"origin": whole["origin"] | {"system": "another"}}))
-    calls.write_parquet(empty.path)  # nothing was held of the other
+    calls.write_parquet(empty.path)  # the lake held no day of the other system
     assert empty.status().origin == calls.origin
     manifest.unlink()
     with pytest.raises(LakeDamagedError, match="missing"):
@@ -319,7 +319,7 @@ def flip(path: Path, position: int) -> None:
 
 
 def rewrite(path: Path, table: pa.Table, **facts: object) -> None:
-    """A well-formed day file with other content than it should have."""
+    """Writes a well-formed day file with wrong content."""
     old = pq.ParquetFile(path).metadata.metadata[b"thulium_frames"]
     with pq.ParquetWriter(path, table.schema) as writer:
         writer.write_table(table)
@@ -517,7 +517,7 @@ def test_a_day_that_is_handed_over_when_an_interrupt_comes_is_noted(
     noted: list[Update] = []
 
     class Interrupted(ThreadPoolExecutor):
-        def submit(self, *work: Any) -> Any:  # type: ignore[override]  # called with positions alone
+        def submit(self, *work: Any) -> Any:  # type: ignore[override]  # all its arguments are positional
             super().submit(*work)
             raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""Legs to calls, and the figures on calls: each on an example that is worked out by hand."""
+"""Calls made of legs, and the figures on calls. Each test has an example that is worked out by hand."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +12,7 @@ from thulium_frames import SCHEMA, metrics
 
 Figure = Callable[..., Any]
 
-#: Each function, with the options it cannot do without.
+#: Each function, with its required options.
 FIGURES: dict[str, dict[str, Any]] = {
     **{name: {} for name in metrics.__all__ if name not in ("Denominator", "Every", "normalised")},
     "service_level": {"denominator": "less_short_abandons"},
@@ -21,7 +21,7 @@ FIGURES: dict[str, dict[str, Any]] = {
 
 
 def only(table: pl.DataFrame) -> dict[str, Any]:
-    """The one row there is."""
+    """The only row of the frame."""
     (row,) = table.to_dicts()
     return row
 
@@ -232,9 +232,9 @@ def test_the_service_level_of_no_calls_is_null() -> None:
 
 def test_the_service_level_wants_its_denominator_named() -> None:
     with pytest.raises(TypeError, match="denominator"):
-        metrics.service_level(DAY)  # type: ignore[call-arg]  # that is the point
+        metrics.service_level(DAY)  # type: ignore[call-arg]  # wrong on purpose
     with pytest.raises(ValueError, match="name one of handled, handled_and_abandoned, less_short_abandons"):
-        metrics.service_level(DAY, denominator="offered")  # type: ignore[arg-type]  # that is the point
+        metrics.service_level(DAY, denominator="offered")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_the_speed_of_answer_has_a_mean_a_median_and_a_tail() -> None:

@@ -1,4 +1,4 @@
-"""Figures over time, callers who are waiting for an answer, and what holds for any calls."""
+"""Figures over time, callers who wait for an answer, and rules that hold for any calls."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -78,7 +78,7 @@ def test_calls_without_a_date_have_a_row_of_their_own() -> None:
 
 def test_an_interval_is_one_of_those_there_are() -> None:
     with pytest.raises(ValueError, match="give one of 15m, 30m, 1h, 1d, 1w"):
-        metrics.by_interval(frame(), every="1mo")  # type: ignore[arg-type]  # that is the point
+        metrics.by_interval(frame(), every="1mo")  # type: ignore[arg-type]  # wrong on purpose
 
 
 # --- numbers
@@ -90,7 +90,7 @@ def test_an_interval_is_one_of_those_there_are() -> None:
         *((text, "+48221234567") for text in ("48221234567", "+48221234567", "0048221234567", "0221234567")),
         *((text, "+48221234567") for text in ("221234567", "22 123 45 67", "+48 (22) 123-45-67")),
         ("481234567", "+48481234567"),  # nine digits: Radom, whose area code is 48
-        ("100000000", "+48100000000"),  # nine digits that nobody has been given
+        ("100000000", "+48100000000"),  # nine digits that are not in use
         ("442071838750", "+442071838750"),
         ("00442071838750", "+442071838750"),
         *((text, text) for text in ("201", "112", "19115", "123456", "sip:101@acme")),
@@ -115,7 +115,7 @@ def missed(*legs: dict[str, Any], **options: Any) -> list[tuple[Any, ...]]:
 
 
 NOBODY = unanswered("2024-10-23 10:00:00", src=ALICE)
-#: So that the frame goes on for more than 72 hours.
+#: This call makes the frame longer than 72 hours.
 LATER = leg("2024-10-30 10:00:00", src="48600100999")
 
 
@@ -231,9 +231,9 @@ def test_the_window_of_repeated_calls_can_be_another() -> None:
     assert metrics.repeat_calls(calls, within="2h")["repeated"].to_list() == [True, False]
 
 
-# --- what holds for any calls
+# --- rules that hold for any calls
 
-#: Around both changes of the clocks, by the quarter of an hour.
+#: Moments around both changes of the clocks, in quarters of an hour.
 MOMENTS = st.builds(
     lambda day, quarters: f"{datetime.combine(day, datetime.min.time()) + timedelta(minutes=15 * quarters)}",
     st.sampled_from([date(2024, 3, 30), date(2024, 10, 26)]),

@@ -1,4 +1,4 @@
-"""The window plan is driven without threads, against a model of the server that shares nothing with it."""
+"""Tests drive the window plan without threads, against a model of the server that shares no code with it."""
 
 import math
 from bisect import bisect_left
@@ -29,7 +29,7 @@ SMALL = Reading(page_rows=5, window_rows=20, ahead_rows=40, batch_rows=1)
 
 @dataclass(frozen=True)
 class Row:
-    """A call record of the model. `number` is what tells it from others, a rating is edited afterwards."""
+    """A call record of the model. `number` tells it from other records; `rating` may be edited later."""
 
     date: datetime
     number: int
@@ -60,12 +60,15 @@ def newest_first(rows: list[Row]) -> list[Row]:
 
 
 def random_ties(random: Random) -> Order:
-    """By minute, and within it in another order for each request."""
+    """Sorted by minute, and within a minute in a new order for each request."""
     return lambda rows: sorted(rows, key=lambda row: (row.date.replace(second=0), random.random()))
 
 
 class Server:
-    """Answers rows from `date_from` to `date_to`, that minute included or not; `before_answer` may change its rows."""
+    """Answers with rows from `date_from` to `date_to`. `includes_end` says whether the minute `date_to` is included.
+
+    `before_answer` may change the rows.
+    """
 
     def __init__(
         self,
@@ -82,7 +85,7 @@ class Server:
         self.includes_end = includes_end
         self.before_answer = before_answer
         self.requests = 0
-        #: What there was to be read at each request.
+        #: The rows at the time of each request.
         self.snapshots: list[list[Row]] = []
 
     def within(self, start: datetime, end: datetime) -> list[Row]:
@@ -99,7 +102,7 @@ class Server:
 
     @property
     def crowd(self) -> int:
-        """The most rows that two minutes in a row hold: no window can be made to have fewer."""
+        """The most rows of two consecutive minutes. No split can make an answer smaller than that."""
         minutes = Counter(row.date.replace(second=0) for row in self.rows)
         return max((rows + minutes[minute + MINUTE] for minute, rows in list(minutes.items())), default=0)
 
@@ -129,9 +132,9 @@ def in_turn_from_the_end(under_way: int) -> int:
 def drive(
     server: Server, root: Window, reading: Reading, *, workers: int = 1, choose: Choose = in_turn, most: int = 5_000
 ) -> Outcome:
-    """Read a window as the workers do, one step at a time: `choose` says which of the answers arrives next.
+    """Read a window as the workers do, one step at a time. `choose` says which answer arrives next.
 
-    Checks on the way that nothing is asked for behind a full look-ahead, and that there is an end.
+    It also checks that the plan asks for nothing more while the look-ahead is full, and that reading ends.
     """
     plan, outcome = ReadPlan(root, reading, workers), Outcome()
     under_way: list[tuple[WindowRead, Span]] = []
@@ -165,7 +168,7 @@ def drive(
 
 
 def told_by(plan: ReadPlan, server: Server, read: WindowRead, span: Span) -> dict[datetime, ProvenRun]:
-    """The runs that are at their ends by the server's answer, by their starts."""
+    """The runs that the server's answer completes, by their starts."""
     return {run.window.start: run for run in plan.receive(read, server.answer(read.asked, span))}
 
 
@@ -258,7 +261,7 @@ def test_each_window_holds_its_own_calls(rows: list[Row], reading: Reading, orde
 
 @dataclass
 class Drift:
-    """Before each answer, the next change of a list: a row more, a row less, or an edited rating."""
+    """Makes the next change of a list before each answer: one row more, one row less, or an edited rating."""
 
     changes: list[tuple[str, int]]
     done: int = 0
@@ -330,7 +333,7 @@ def test_calls_that_come_and_go_meanwhile_hide_none_that_stayed(
 
 @pytest.mark.parametrize("order", [oldest_first, newest_first])
 def test_a_call_that_goes_while_another_comes_hides_no_third(order: Order) -> None:
-    """The count stays; but no later page is asked for by its offset, so no call can slip past it."""
+    """The count stays the same. But the plan asks for no later page by its offset, so no call can slip past."""
     rows = spread(13, ROOT)
     goes, comes = (rows[1], Row(rows[-1].date, 99)) if order is oldest_first else (rows[-2], Row(START, 99))
 
@@ -343,14 +346,14 @@ def test_a_call_that_goes_while_another_comes_hides_no_third(order: Order) -> No
 
 
 class ScriptedServer(Server):
-    """Gives prepared pages, one at each request."""
+    """Gives one prepared page for each request."""
 
     def __init__(self, pages: list[tuple[int, list[Row]]]) -> None:
         super().__init__([])
         self.pages = pages
         self.asked: list[tuple[int, int]] = []
 
-    def answer(self, window: Window, span: Span) -> Page:  # noqa: ARG002  # whatever is asked
+    def answer(self, window: Window, span: Span) -> Page:  # noqa: ARG002  # the same for any window
         self.asked.append((span.offset, span.limit))
         count, rows = self.pages[self.requests]
         self.requests += 1
@@ -377,7 +380,7 @@ def test_calls_are_told_as_they_were_seen_last() -> None:
 
 
 def test_a_call_that_went_between_two_reads_of_a_crowded_minute_is_not_told() -> None:
-    """The reads tell different counts, so what the first one saw proves nothing of the second."""
+    """The reads report different counts, so the calls of the first read prove nothing about the second."""
     kept, gone, unseen = crowd(3)
     with_gone = [(3, [kept]), (3, [gone]), (3, [kept])]
     without = [(2, [kept]), (2, [kept]), (2, [kept]), (2, [unseen]), (2, [kept]), (2, [unseen])]
@@ -392,7 +395,7 @@ def test_a_read_in_which_the_count_changed_adds_nothing_to_a_crowded_minute() ->
 
 
 def test_calls_of_a_crowded_minute_that_were_replaced_are_forgotten() -> None:
-    """The count stayed, and as many calls were told apart; but not all of them were there at one time."""
+    """The count stayed the same, and that many different calls were seen. But they were never there all at once."""
     kept, gone, one, other = crowd(4)
     before = [(3, [row]) for row in (kept, gone, one)]
     after = [(3, [row]) for row in (other, one, kept, other, one, kept, other, one)]
@@ -400,7 +403,7 @@ def test_calls_of_a_crowded_minute_that_were_replaced_are_forgotten() -> None:
 
 
 def test_more_calls_than_are_counted_are_forgotten() -> None:
-    """Two calls on a page, where two are counted and one more was seen before."""
+    """The system counts two calls, and a page shows two. But the reading saw a third call before."""
     gone, one, other = crowd(3)
     pages = [(2, [gone]), (2, [one, other]), (2, [one, other]), (2, [other, one])]
     assert drive_minute(pages).numbers == told([one, other])
@@ -423,7 +426,7 @@ def test_a_crowded_minute_is_given_up_after_so_many_reads_without_a_new_call(fru
 
 @pytest.mark.parametrize("reads", [["aaaa", "bbb"], ["aaaa", "aabb", "aaa"], ["aaaa", "aabb", "aaa", "aab"]])
 def test_a_crowded_minute_whose_count_never_rests_is_given_up(reads: list[str]) -> None:
-    """Each read is of one count and proves nothing, also together with others of that count."""
+    """Each read has one count and proves nothing, not even together with other reads of the same count."""
     rows = dict(zip("ab", crowd(2), strict=True))
     pages = [(len(read) + 1, [rows[name]]) for read in reads for name in read + read[-1]]
     assert drive_minute(pages * 60, fruitless_reads=12).error is not None
@@ -473,7 +476,7 @@ def test_equal_rows_of_a_crowded_minute_are_told_or_the_minute_is_not(numbers: l
 
 
 def test_equal_calls_on_both_sides_of_a_page_edge_in_a_crowded_minute_are_told() -> None:
-    """The order stands still, so that edges of pages that did so too would never let them meet."""
+    """The order never changes. If the edges of the pages never changed either, the two would never share a page."""
     rows = sorted([*crowd(14), Row(CROWDED, 4), Row(CROWDED, 4)], key=lambda row: row.number)
     server = Server(rows, lambda found: sorted(found, key=lambda row: row.number))
     outcome = drive(server, Window(CROWDED, CROWDED + MINUTE), SMALL)
@@ -530,7 +533,7 @@ def test_a_page_in_another_order_is_split_until_it_fits() -> None:
 def test_calls_in_an_order_that_is_not_of_their_dates_are_all_read(
     rows: list[Row], reading: Reading, workers: int, choose: Choose
 ) -> None:
-    """In that of their ends, say; here most stand where their dates would place them."""
+    """For example, the order of the calls' ends. Here most calls still stand where their dates would place them."""
     server = Server(rows, lambda found: sorted(found, key=lambda row: row.date + row.number % 4 * 90 * MINUTE))
     outcome = drive(server, ROOT, reading, workers=workers, choose=choose)
     assert_covered(outcome, ROOT)
@@ -538,7 +541,7 @@ def test_calls_in_an_order_that_is_not_of_their_dates_are_all_read(
 
 
 def test_a_part_and_a_rest_that_do_not_add_up_are_read_by_themselves() -> None:
-    """The page is in order, but a call of its minutes stands behind it, where nobody looks for it."""
+    """The page is in order. But one call of its minutes comes after the page, where the plan does not look for it."""
     rows = spread(12, ROOT)
     server = Server(rows, lambda found: sorted(found, key=lambda row: (row.number == 2, row.date)))
     outcome = drive(server, ROOT, SMALL)
@@ -552,7 +555,7 @@ def test_a_part_and_a_rest_that_do_not_add_up_are_read_by_themselves() -> None:
 def test_a_call_that_several_workers_cannot_see_is_missed_in_their_counts(
     hidden: int, choose: Choose, order: Order
 ) -> None:
-    """All pages are in order, but one call is last of what is asked for, and neither stops where the other began."""
+    """All pages are in order, but one call comes last in every answer, so no worker meets it in its place."""
     rows = spread(40, ROOT)
     server = Server(rows, lambda found: sorted(order(found), key=lambda row: row.number == hidden))
     outcome = drive(server, ROOT, Reading(page_rows=5), workers=3, choose=choose)
@@ -561,7 +564,7 @@ def test_a_call_that_several_workers_cannot_see_is_missed_in_their_counts(
 
 
 def cut_in_two(server: Server) -> tuple[ReadPlan, tuple[WindowRead, Span], tuple[WindowRead, Span]]:
-    """A plan of which two workers read what is left behind its first page."""
+    """A plan after its first page. Two workers read the rest."""
     plan = ReadPlan(ROOT, Reading(page_rows=5), 2)
     told_by(plan, server, *(plan.next_request() or pytest.fail("nothing is asked for")))
     early, late = plan.next_request(), plan.next_request()
@@ -613,7 +616,7 @@ def test_a_call_that_comes_into_the_rest_has_the_part_before_it_asked_for_again(
 @pytest.mark.parametrize("at", [1, 2, 3])
 @pytest.mark.parametrize("change", [-1, 1])
 def test_an_end_that_moves_between_two_pages_is_looked_for_again(at: int, change: int) -> None:
-    """Newest first, the oldest calls stand at the end, which is found by the count."""
+    """With the newest call first, the oldest calls are at the end, and the count tells where the end is."""
     server = Server(spread(18, ROOT), newest_first)
 
     def move(server: Server) -> None:
@@ -647,7 +650,7 @@ def test_a_page_that_is_longer_than_asked_is_taken() -> None:
 
 
 def test_calls_of_the_minute_after_the_window_prove_nothing_of_it() -> None:
-    """The page ends with some of them, so that no rest of the window is left to add up."""
+    """The page ends with some of these calls, so no rest of the window is left to add up."""
     rows = [*spread(4, Window(START, START + MINUTE * 8)), *(Row(START + 8 * MINUTE, 10 + n) for n in range(4))]
     window = Window(START, START + 8 * MINUTE)
     outcome = drive(Server(rows), window, SMALL)
@@ -728,7 +731,7 @@ def test_a_server_that_lies_is_never_believed_and_never_asked_without_end(
 
 
 Count = Callable[[int, int], int]
-#: What a system may count instead, of so many calls in all and so many on the page.
+#: Wrong counts, made from the number of all calls and the number of calls on the page.
 COUNTS: dict[str, Count] = {
     "one fewer": lambda calls, _: max(0, calls - 1),
     "none": lambda _calls, _on_page: 0,
@@ -739,7 +742,7 @@ COUNTS: dict[str, Count] = {
 
 
 class Miscounting(Server):
-    """Counts wrongly."""
+    """Reports a wrong count."""
 
     count: Count
 
@@ -769,7 +772,7 @@ def test_a_wrong_count_hides_no_call(
         )
 
 
-# --- how much is asked
+# --- how many requests there are
 
 
 @pytest.mark.parametrize("rows", [0, 1, 99, 100])
@@ -782,7 +785,7 @@ def test_a_rare_filter_over_ten_years_costs_next_to_nothing(rows: int) -> None:
 
 
 def by_day(rows: int, days: int, hours: tuple[int, int]) -> list[Row]:
-    """Calls of working hours."""
+    """Calls at random moments within these hours of the days."""
     first, last = hours
     random = Random(5)
     moments = [
@@ -809,12 +812,12 @@ def test_there_are_about_as_many_requests_as_pages_of_rows(shape: str, order: Or
     outcome = drive(server, YEAR, Reading(), workers=4)
     assert outcome.numbers == told(server.rows)
     minutes = Counter(row.date.replace(second=0) for row in server.rows)
-    again = sum(rows**2 for rows in minutes.values()) / len(server.rows) / 2  # of a page's last minute, on the next
+    again = sum(rows**2 for rows in minutes.values()) / len(server.rows) / 2  # rows of a page's last minute
     assert server.requests <= len(server.rows) / (99 - again) + 42
 
 
 def test_a_year_costs_hardly_more_requests_than_pages() -> None:
-    """Of a centre with 800 calls a day in ten hours, read by the usual four workers."""
+    """The centre has 800 calls a day in ten hours, and the usual four workers read it."""
     server = Server(by_day(800 * 365, 365, (8, 18)))
     outcome = drive(server, YEAR, Reading(), workers=4)
     assert len(outcome.numbers) == len(server.rows)
@@ -856,7 +859,7 @@ def test_a_full_look_ahead_asks_for_no_more_until_windows_are_taken() -> None:
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("order", [oldest_first, newest_first])
 def test_what_nobody_takes_stops_the_reading(workers: int, order: Order) -> None:
-    """Who is slower than the system would else hold all of it in the end."""
+    """Otherwise a caller who is slower than the system would have all calls in memory in the end."""
     server = Server(spread(400, ROOT), order)
     plan = ReadPlan(ROOT, Reading(page_rows=5, window_rows=400, ahead_rows=50, batch_rows=10), workers)
     held = 0
@@ -869,7 +872,7 @@ def test_what_nobody_takes_stops_the_reading(workers: int, order: Order) -> None
 @pytest.mark.parametrize("workers", [2, 4, 8])
 @pytest.mark.parametrize("order", [oldest_first, newest_first])
 def test_workers_are_kept_busy(workers: int, order: Order) -> None:
-    """By answers that take turns: whoever would have nothing to do is given a part of a window that is read on."""
+    """All workers get their answers in the same round. An idle worker gets a part of a window that is being read."""
     server = Server(by_day(20_000, 30, (8, 16)), order)
     plan, rounds = ReadPlan(Window(START, START + 30 * DAY), Reading(), workers), 0
     runs: dict[datetime, ProvenRun] = {}
@@ -884,7 +887,7 @@ def test_workers_are_kept_busy(workers: int, order: Order) -> None:
 
 
 def test_many_workers_read_in_windows_that_the_look_ahead_holds() -> None:
-    """Longer ones would fill it, and the workers wait for the first of them."""
+    """Longer windows would fill the look-ahead, and the workers would wait for the first window."""
     server = Server(by_day(60_000, 80, (8, 18)))
     plan, rounds = ReadPlan(Window(START, START + 80 * DAY), Reading(ahead_rows=10_000), 8), 0
     runs: dict[datetime, ProvenRun] = {}
@@ -914,7 +917,7 @@ def test_what_is_proven_when_no_more_will_come_is_not_lost() -> None:
 
 
 def test_what_an_answer_proves_that_fails_itself_is_not_lost() -> None:
-    """It settles what stands before a cut, but holds a call of another time."""
+    """The answer proves the part before a cut, but also holds a call from outside its window."""
     server = Server(spread(18, ROOT))
     plan, early, late = cut_in_two(server)
     while early[0].window.start < late[0].window.start:

@@ -37,7 +37,7 @@ SAMPLE = """{"date": "2014-07-07 11:08", "src": "123123", "dst": "1234", "dispos
  "queue_id": 34, "tags": ["tag1", "tag2", "tag3"], "disconnected_by": "Agent", "transferred_to": "Janusz"}"""
 
 Row = dict[str, Any]
-#: A record before it is written: each field's value as JSON text.
+#: A record before it becomes JSON: each field's value as JSON text.
 Tokens = Mapping[str, str]
 
 
@@ -59,13 +59,13 @@ def rows_of(*records: str, time_zone: str = WARSAW) -> list[Row]:
 
 
 def row_of(tokens: Tokens, time_zone: str = WARSAW) -> Row:
-    """The row of one record; it has a date, unless told otherwise, as a record without one is read value by value."""
+    """The row of one record. It gets a date by default, because records without one are read value by value."""
     (row,) = rows_of(record_of({"date": DATE, **tokens}), time_zone=time_zone)
     return row
 
 
 def raw_members(text: str | None) -> dict[str, str]:
-    """The members of a compact JSON object, each value as it stands there; {} for None."""
+    """The members of a compact JSON object, each value as its raw text; {} for None."""
     members, at, decoder = {}, 1, json.JSONDecoder()
     while text and text[at : at + 1] not in ("", "}"):
         name, end = decoder.raw_decode(text, at)
@@ -77,12 +77,12 @@ def raw_members(text: str | None) -> dict[str, str]:
 
 
 def told(name: str, token: str) -> tuple[Any, dict[str, str]]:
-    """What becomes of one value: its column, and what is rescued."""
+    """What one value becomes: the value in its column, and the rescued values."""
     row = row_of({name: token})
     return row[name], raw_members(row["rescued_data"])
 
 
-# --- the page of the vendor
+# --- the record on the vendor's page
 
 
 def test_the_record_of_the_vendor_s_page_is_read() -> None:
@@ -165,7 +165,7 @@ def test_a_record_without_fields_is_a_row_of_nulls() -> None:
     assert rows_of("{}") == [dict.fromkeys(SCHEMA.names)]
 
 
-# --- values that are nothing
+# --- empty values
 
 
 @pytest.mark.parametrize("name", SENT)
@@ -390,7 +390,7 @@ def test_tags_that_are_no_list_of_texts_are_kept_raw(token: str) -> None:
     assert told("tags", token) == (None, {"tags": token})
 
 
-# --- what is unknown
+# --- unknown fields
 
 
 @pytest.mark.parametrize("name", ["x", "nowe pole", "żółw", "rescued_data", "date_utc", "Src", "__class__", '"', ""])
@@ -669,7 +669,7 @@ def test_the_id_decides_nothing_where_there_is_one_reading() -> None:
 
 
 def utc_by_the_rule(date: datetime, zone: str, connection_id: str | None) -> datetime:
-    """The pinned rule, by Python's own time zones: fold 0 is the earlier reading, and the offset before a gap."""
+    """The pinned rule, in Python's own time zones. Fold 0 is the earlier reading; in a gap, the offset before it."""
     earlier, later = (date.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1))
     found = re.fullmatch(r"(?:.*-)?([0-9]{1,11})\.[0-9]+", connection_id or "")
     if found and earlier < later:
@@ -700,7 +700,7 @@ def test_every_instant_follows_the_rule(zone: str, date: datetime, near: str, se
 
 
 def order_key(value: Any) -> tuple[Any, ...]:
-    """Nulls first, also inside; text by its code points."""
+    """Nulls come first, also inside nested values. Text is sorted by code points."""
     if value is None:
         return (0,)
     if isinstance(value, dict):
@@ -752,7 +752,7 @@ def test_equal_rows_are_both_kept() -> None:
     assert rows_of(SAMPLE, SAMPLE) == rows_of(SAMPLE) * 2
 
 
-# --- nothing is lost: records of any kind against an oracle of this file's own
+# --- nothing is lost: records of any kind, checked against this file's own oracle
 
 DATES = st.datetimes(datetime(2014, 1, 1), datetime(2034, 1, 1)).map(lambda date: f'"{date:%Y-%m-%d %H:%M}"')
 SOME_TEXT = st.builds(json.dumps, st.text(max_size=6), ensure_ascii=st.booleans())
@@ -844,7 +844,7 @@ def expected_tags(token: str) -> tuple[list[str | None] | None, bool]:
 
 
 def members(token: str) -> Iterator[tuple[str, str]]:
-    """The members of a JSON object, each value as it was written."""
+    """The members of a JSON object, each value as its raw text."""
     decoder, at = json.JSONDecoder(), 1
     while token[at : at + 1] != "}":
         at += len(token[at:]) - len(token[at:].lstrip(" ,"))

@@ -1,6 +1,6 @@
-"""Real pages, damaged: the decoder raises its own errors or loses nothing.
+"""On damaged copies of real pages, the decoder raises its own errors or loses nothing.
 
-More of them: `THULIUM_FRAMES_PAGES=100000 pytest tests/test_fuzz.py`.
+For more pages: `THULIUM_FRAMES_PAGES=100000 pytest tests/records/test_fuzz.py`.
 """
 
 import json
@@ -66,7 +66,7 @@ def mutated_pages() -> Iterator[tuple[int, bytes]]:
         rows = random.sample(ROWS, random.randrange(1, 6))
         body = bytearray(msgspec.json.encode({"count": len(rows), "result": rows}))
         for _ in range(random.randrange(1, 4)):
-            # a body that another mutation emptied has nothing left to damage
+            # another mutation may have emptied the body
             if body:
                 weights = (2, 1, 2, 2, 8, 4)
                 random.choices(MUTATIONS, weights)[0](random, body) if b'":' in body else None
@@ -85,7 +85,7 @@ def what_is_lost(record: dict[str, Any], row: dict[str, Any]) -> list[str]:
 
 
 def tells(told: Any, sent: Any) -> bool:
-    """Whether a column tells the value that was sent, in its own type."""
+    """Whether a column holds the sent value, in the column's own type."""
     if isinstance(sent, dict):
         parts = {name: part for name, part in sent.items() if part not in ("", None)}
         return set(parts) <= {"type", "rate"} and all(
@@ -99,7 +99,7 @@ def tells(told: Any, sent: Any) -> bool:
 
 
 def as_written(value: Any) -> Any:
-    """The same with half characters as the six letters they are written with."""
+    """The same value, with each lone surrogate as the six letters of its escape."""
     if isinstance(value, list):
         return [as_written(part) for part in value]
     if isinstance(value, dict):

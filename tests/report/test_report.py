@@ -1,4 +1,4 @@
-"""The report of a simulated month: what it says, what it keeps to itself, and how it looks in a browser."""
+"""The report of a simulated month: what it says, what it does not reveal, and how it looks in a browser."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 FIRST, LAST = date(2026, 10, 1), date(2026, 10, 31)
 WIDTHS = [1280, 390]
 
-#: Runs the command line as where a library is not installed.
+#: Runs the command line as on a machine without the library.
 WITHOUT = "import sys; sys.modules[sys.argv.pop(1)] = None; from thulium_frames.__main__ import main; sys.exit(main())"
 
 
@@ -35,7 +35,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(lake: Path) -> tuple[Path, str]:
-    """The page, and what the terminal said."""
+    """The page, and the output on the terminal."""
     page = lake.parent / "report.html"
     done = processes.run("report", lake, "-o", page)
     assert (done.returncode, done.stderr) == (0, "")
@@ -104,7 +104,7 @@ def test_a_page_without_calls_is_whole(lake: Path, tmp_path: Path, browser: Page
     assert browser.complaints() == []
 
 
-# --- what it says
+# --- what the report says
 
 
 def test_page_and_terminal_tell_the_figures(lake: Path, made: tuple[Path, str], html: str) -> None:
@@ -120,7 +120,7 @@ def test_page_and_terminal_tell_the_figures(lake: Path, made: tuple[Path, str], 
 
 
 def test_repeat_calls_are_of_those_of_which_it_is_known() -> None:
-    """Of four calls the last is too young for the week to be over; of the others one was repeated within it."""
+    """There are four calls. The week after the last call is not over; one of the other three was repeated in time."""
     days = ["2024-10-01", "2024-10-03", "2024-10-15", "2024-10-30"]
     repeats = figures_of(frame(*(leg(f"{day} 10:00:00") for day in days))).repeats
     assert (plain(repeats.value), repeats.of.partition(";")[0]) == ("33.3 %", "1 of 3 inbound calls")

@@ -1,4 +1,4 @@
-"""Talking to a simulated server, as a polite client and byte by byte."""
+"""Requests to a simulated server, through an HTTP client and byte by byte."""
 
 import base64
 import socket
@@ -19,7 +19,7 @@ Parameters = dict[str, str | list[str]]
 
 
 class Heard(NamedTuple):
-    """What came over a connection, and how that ended: closed, reset, or silent when nothing more came in time."""
+    """The bytes from a connection, and its end: closed, reset, or silent when nothing more came in time."""
 
     data: bytes
     end: str
@@ -36,7 +36,7 @@ class Heard(NamedTuple):
 
 
 def faults_of(**values: Any) -> Faults:
-    """Faults whose names are known only when the test runs."""
+    """Faults by names that are known only when the test runs."""
     return Faults(**values)
 
 
@@ -56,7 +56,7 @@ def page(client: httpx.Client, parameters: Parameters | None = None) -> tuple[in
 
 
 def everything(client: httpx.Client, parameters: Parameters | None = None) -> list[dict[str, Any]]:
-    """All rows of a query, page after page; checks the count on the way."""
+    """All rows of a query, read page by page. It also checks the count."""
     rows: list[dict[str, Any]] = []
     while True:
         count, received = page(client, {**(parameters or {}), "offset": str(len(rows))})
@@ -82,7 +82,7 @@ def ask(connection: socket.socket) -> None:
 
 
 def hear(connection: socket.socket) -> Heard:
-    """All that comes until the connection ends or falls silent."""
+    """All bytes that come until the connection ends or falls silent."""
     data = b""
     try:
         while piece := connection.recv(65536):
@@ -95,7 +95,7 @@ def hear(connection: socket.socket) -> Heard:
 
 
 def outcome(url: str) -> str:
-    """What one request on a connection of its own comes to, in a few words; the true answer is 200."""
+    """The result of one request on a new connection, in a few words. The true answer is `200`."""
     try:
         answer = httpx.get(url + PATH, auth=USER, trust_env=False, timeout=None)
     except httpx.TransportError as error:

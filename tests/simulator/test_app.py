@@ -88,7 +88,7 @@ def test_filters_narrow_each_other(client: httpx.Client) -> None:
 def test_dates_include_the_whole_unit_they_name(client: httpx.Client, date_from: str, date_to: str) -> None:
     expected = [
         row for row in ROWS if date_from <= row["date"] and row["date"][: len(date_to)] <= date_to
-    ]  # text of this form sorts as time does
+    ]  # text of this form sorts by time
     assert everything(client, {"date_from": date_from, "date_to": date_to}) == expected
     assert everything(client, {"date_from": date_from}) == [row for row in ROWS if row["date"] >= date_from]
 

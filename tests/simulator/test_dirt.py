@@ -22,7 +22,7 @@ def rows(source: CallSource, day: date = DAY) -> list[dict[str, Any]]:
 
 
 def texts(source: CallSource, day: date) -> set[str]:
-    """The rows as text, in which 7.0 is not 7."""
+    """The rows as text, because 7.0 and 7 differ only as text."""
     return {repr(row) for row in rows(source, day)}
 
 

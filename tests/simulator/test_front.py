@@ -168,7 +168,7 @@ def test_a_reader_that_tries_again_gets_through_all_faults_at_once_to_the_truth(
 
 
 def persistent(url: str) -> list[dict[str, Any]]:
-    """All rows, however often it takes to ask; a request that fails is sent again."""
+    """All rows. A request that fails is sent again, as often as necessary."""
     rows: list[dict[str, Any]] = []
     count = None
     while count is None or len(rows) < count:

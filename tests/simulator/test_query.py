@@ -36,7 +36,7 @@ def test_the_last_day_of_the_calendar_is_a_day() -> None:
     ],
 )
 def test_what_is_no_date_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - the message is the text itself
+    with pytest.raises(ValueError):  # noqa: PT011 - the message is only the text that was given
         read_moment(text, past_the_end=True)
 
 

@@ -96,7 +96,7 @@ def test_an_outage_resets_every_connection_until_it_ends() -> None:
 
 
 def test_a_restart_resets_all_connections_and_refuses_new_ones_for_a_while() -> None:
-    with faulty(restart_at=1, restart_seconds=3600) as (url, app):  # it can be stopped meanwhile
+    with faulty(restart_at=1, restart_seconds=3600) as (url, app):  # the server can stop during the restart
         with line(url) as idle, line(url) as connection:
             ask(connection)
             assert [hear(connection).end, hear(idle).end] == ["reset", "reset"]
@@ -127,6 +127,6 @@ def test_other_faults_need_no_server_of_ours() -> None:
 
 
 async def elsewhere(app: SimulatedThulium) -> httpx.Response:
-    """An answer of the application when no socket is there at all."""
+    """The application's answer without any socket."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t", auth=USER) as client:
         return await client.get(PATH)

@@ -1,18 +1,18 @@
 """The figures as Altair charts, for notebooks and for the report.
 
-Each function takes a frame with the columns of the schema, lazy or eager, and returns a chart of the `metrics`:
+Each function takes a frame with the columns of the schema, lazy or eager, and returns a chart of figures of `metrics`:
 
     from thulium_frames import charts, scan_lake
 
     charts.calls_by_hour(scan_lake("lake"))
 
-A chart's data are counts and rates: no record, no telephone number, no name of an agent is in them. Times are the
-system's wall clock wherever the chart is looked at. Colours are Okabe and Ito's, which the colour-blind can tell apart.
-A frame without calls gives a chart without marks.
+A chart's data are counts and rates. They contain no record, no telephone number and no name of an agent. Times are the
+system's wall clock, also in a browser in another time zone. The colours are Okabe and Ito's, which colour-blind people
+can tell apart. A frame without calls gives a chart without marks.
 """
 
 try:
-    import altair  # noqa: F401 - says what to install before a part of the package fails on it
+    import altair  # noqa: F401 - fails here, where the message can say what to install
 except ImportError as error:
     raise ImportError("charts need a library: pip install 'thulium-frames[notebooks]'") from error
 

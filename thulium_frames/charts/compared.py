@@ -1,4 +1,4 @@
-"""Queues beside each other."""
+"""Queues compared with each other."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ from thulium_frames.charts.looks import (
 )
 from thulium_frames.metrics import Denominator
 
-#: The axis is so much longer than the longest bar, for the number behind it.
+#: The axis is this many times as long as the longest bar, which leaves room for the number after the bar.
 _ROOM: Final = 1.25
 _SUMS = ["queue", "offered", "level", "abandonment"]
 
@@ -33,8 +33,7 @@ def queues(
 ) -> alt.LayerChart:
     """Queues, the busiest first, with their service level. To read: the longer the red part, the more callers gave up.
 
-    The number behind a bar is the share of calls that were answered within `target_seconds`, of what `denominator`
-    names.
+    The number after a bar is the service level: calls answered within `target_seconds`, as a share of `denominator`.
     """
     table = _queues(frame.lazy(), denominator, target_seconds, short_abandon_seconds)
     level = f"answered within {seconds_in_words(target_seconds)}"
@@ -78,7 +77,7 @@ def _levels(table: pl.DataFrame, queue: alt.Y, tooltips: list[alt.Tooltip]) -> a
 
 
 def _queues(frame: pl.LazyFrame, denominator: Denominator, target: float, short: float) -> pl.DataFrame:
-    """A summary row per queue, with what the chart says of it in words."""
+    """One summary row per queue, with the texts that the chart shows."""
     options = {"target_seconds": target, "short_abandon_seconds": short}
     table = metrics.summary(frame, by=["queue_id"], denominator=denominator, **options)
     return (

@@ -17,10 +17,10 @@ ORANGE: Final = "#E69F00"
 GREEN: Final = "#009E73"
 GREY: Final = "#999999"
 
-#: From nothing to much, on paper of any colour.
+#: From few to many. The first shade is almost transparent, to suit light and dark pages.
 SHADES: Final = ["rgba(0, 114, 178, 0.06)", "rgba(0, 114, 178, 1)"]
 
-#: What becomes of an offered call: the column of a summary, and what a chart calls it.
+#: The outcomes of an offered call: the column of a summary, and its name in a chart.
 OUTCOMES: Final = {
     "handled": "answered",
     "abandoned": "abandoned",
@@ -37,15 +37,15 @@ DENOMINATORS: Final[Mapping[Denominator, str]] = {
 
 
 def data(table: pl.DataFrame) -> alt.InlineData:
-    """A table as the data of a chart: instants stand as milliseconds of the wall clock, taken as UTC.
+    """A table as the data of a chart. Times become milliseconds of the wall clock, taken as UTC.
 
-    Altair's limit of 5,000 rows is meant for records; these are counts.
+    Altair's limit of 5,000 rows does not apply to inline data. It is meant for records, but these are counts.
     """
     return alt.InlineData(values=table.with_columns(cs.temporal().cast(pl.Datetime("ms")).cast(pl.Int64)).to_dicts())
 
 
 def by_outcome(table: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """A row per outcome of a summary's rows: `outcome`, `calls`, and `place` in the stack."""
+    """One row per summary row and outcome: `outcome`, `calls`, and `place` in the stack."""
     counts = table.select(*keys, *OUTCOMES)
     long = counts.unpivot(on=list(OUTCOMES), index=keys, variable_name="outcome", value_name="calls")
     names, places = list(OUTCOMES), range(len(OUTCOMES))
@@ -60,7 +60,7 @@ def headed(title: str, subtitle: str = "") -> alt.Title:
 
 
 def coloured(field: str, colours: Mapping[str, str], title: str | None = None) -> alt.Color:
-    """Each value in its colour, with a legend above the chart that fits a phone."""
+    """Each value in its colour. The legend above the chart is narrow enough for a phone."""
     return alt.Color(
         f"{field}:N",
         title=title,
@@ -70,14 +70,14 @@ def coloured(field: str, colours: Mapping[str, str], title: str | None = None) -
 
 
 def wall_clock(field: str, title: str, *, of_days: bool = False) -> alt.X:
-    """An axis of time that shows the system's clock, not that of the machine that draws it."""
+    """A time axis that shows the system's wall clock, not the clock of the machine that draws the chart."""
     labels = "%-d %b" if of_days else "%-d %b %H:%M"
     axis = alt.Axis(format=labels, labelOverlap=True, labelFlush=False, tickCount=8, grid=False)
     return alt.X(f"{field}:T", title=title, scale=alt.Scale(type="utc"), axis=axis)
 
 
 def percent(value: str) -> pl.Expr:
-    """A share as text, a dash where there is none."""
+    """A share as text; null becomes a dash."""
     share = (pl.col(value) * 100).round(1).cast(pl.String) + " %"
     return share.fill_null("–")
 

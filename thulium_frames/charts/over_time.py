@@ -47,8 +47,8 @@ def answered_and_missed(
 ) -> alt.LayerChart:
     """Offered calls over time and the service level. To read: where red grows and the line falls, callers wait in vain.
 
-    The line, on the right axis, is the share of calls answered within `target_seconds`, of what `denominator` names; it
-    is broken where there was no call.
+    The line, on the right axis, is the service level: calls answered within `target_seconds`, as a share of
+    `denominator`. The line has gaps where there were no calls.
     """
     table = metrics.by_interval(
         frame.lazy(),
@@ -71,7 +71,7 @@ def answered_and_missed(
 
 
 def _placed(table: pl.LazyFrame, every: Every) -> pl.LazyFrame:
-    """Rows with the `start`, the `end` and the `middle` of their `interval`, and the `clock` in words."""
+    """Adds the `start`, `end` and `middle` of each row's `interval`, and the start as text in `clock`."""
     start = pl.col("interval")
     end = start.dt.offset_by(every)
     clock = "%a %Y-%m-%d" if every in _LONG else "%a %Y-%m-%d %H:%M"
@@ -93,7 +93,7 @@ def _outcomes(table: pl.DataFrame, every: Every) -> alt.Chart:
 def _stacked(
     chart: alt.Chart, every: Every, counted: str, colour: alt.Color, told: list[alt.Tooltip], of: str = ""
 ) -> alt.Chart:
-    """Bars as wide as their interval, in the order of `place`; `told` is shown where one is pointed at."""
+    """Bars as wide as their interval, stacked in the order of `place`. The tooltip of a bar shows `told`."""
     interval = _IN_WORDS[every]
     bars: alt.Chart = chart.mark_bar(orient="vertical", binSpacing=1).encode(
         wall_clock("start", f"{interval}{of} (wall clock)", of_days=every in _LONG),
@@ -107,7 +107,7 @@ def _stacked(
 
 
 def _service_level(table: pl.DataFrame, every: Every, title: str) -> alt.LayerChart:
-    """A black line with a white edge: it stands out from every bar, on light and on dark paper."""
+    """A black line with a white edge, which stands out from every bar on light and on dark pages."""
     axis = alt.Axis(orient="right", format="%", grid=False, titlePadding=8)
     base = alt.Chart(data(table.select(*_KEYS, "middle", "service_level", "level"))).encode(
         wall_clock("middle", "", of_days=every in _LONG),
@@ -122,10 +122,10 @@ def _service_level(table: pl.DataFrame, every: Every, title: str) -> alt.LayerCh
 def missed_backlog(
     frame: pl.DataFrame | pl.LazyFrame, *, every: Every = "1d", within: str | timedelta = "72h"
 ) -> alt.Chart:
-    """Callers missed, by the time of their first try, and what became of them. To read: red ones still wait for a call.
+    """Missed callers, by the time of their first try and their state. To read: red callers still wait for a call.
 
-    Counted are the rows of `metrics.missed_calls`. What happened after the end of the frame is not known, so its last
-    days look worse than they are.
+    The chart counts the rows of `metrics.missed_calls`. What happened after the end of the frame is not known, so its
+    last days look worse than they are.
     """
     table = data(_backlog(frame.lazy(), every, within))
     chart = alt.Chart(table, title=headed(f"Missed callers, by {_IN_WORDS[every]}"), width=620, height=240)

@@ -1,4 +1,4 @@
-"""How calls spread over the week, and waits over the seconds."""
+"""How calls spread over the week, and how long callers wait."""
 
 from typing import Final, Literal
 
@@ -23,8 +23,8 @@ _COUNTED: Final[dict[Counted, str]] = {
 def calls_by_hour(frame: pl.DataFrame | pl.LazyFrame, *, count: Counted = "offered") -> alt.Chart:
     """Heat map of calls by weekday and hour. To read: the stronger a field's colour, the more calls start in that hour.
 
-    The colour is a mean: calls that started in this hour of this weekday / days with this name from the first call of
-    the frame to the last. `count` is a column of `metrics.summary`.
+    The colour is a mean: calls that started in this hour of this weekday / number of such weekdays from the frame's
+    first call to its last. `count` is a column of `metrics.summary`.
     """
     title = headed(f"{_COUNTED[count]} an hour, by weekday")
     chart: alt.Chart = (
@@ -57,7 +57,7 @@ def calls_by_hour(frame: pl.DataFrame | pl.LazyFrame, *, count: Counted = "offer
 
 
 def _by_hour(frame: pl.LazyFrame, count: Counted) -> pl.DataFrame:
-    """`calls` in each hour of each weekday, `days` of that name, and their quotient `mean`."""
+    """For each hour of each weekday: its `calls`, the number of such weekdays as `days`, and their quotient `mean`."""
     weekday, hour = pl.col("interval").dt.weekday(), pl.col("interval").dt.hour()
     hours = metrics.by_interval(frame, every="1h").group_by(weekday.alias("day"), hour.alias("hour"))
     days = metrics.by_interval(frame, every="1d").group_by(weekday.alias("day"))
@@ -86,7 +86,7 @@ def waits(
 ) -> alt.Chart:
     """Distribution of waits, stacked by how they ended. To read: a bar's height says how many calls waited so long.
 
-    Waits from `longest_seconds` on are in one bar at the end. Failed calls and waits nobody knows are left out.
+    Waits from `longest_seconds` on are in one bar at the end. Failed calls and unknown waits are left out.
     """
     colours = {name: colour for name, colour in OUTCOME_COLOURS.items() if name != "failed"}
     seconds = _waits(frame.lazy(), bar_seconds, longest_seconds, short_abandon_seconds)

@@ -1,6 +1,6 @@
 """The command line: the only place that prints, exits, or configures logging.
 
-Frames, Arrow and the terminal library are loaded by the commands that use them, so that help comes at once.
+Frames, Arrow and the terminal library load slowly. Only the commands that use them load them, so help appears at once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _INTERRUPTED = 130
 
 
 class _TerminatedError(BaseException):
-    """SIGTERM came: unwind as for Ctrl-C, so that nothing is left behind."""
+    """SIGTERM came. The program unwinds as after Ctrl-C, so that it leaves nothing behind."""
 
 
 @click.group(context_settings=HELP)
@@ -50,7 +50,7 @@ for _command in (export, fetch, status, verify, report, demo, serve, doctor):
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; returns its exit code."""
+    """Run one command line and return its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except ThuliumFramesError as error:
         return _failed(error, error.exit_code)
-    except SystemExit:  # click's, when who reads the output has left
+    except SystemExit:  # click raises it when the reader of the output has gone
         return 0
     except Exception as error:
         return _failed(error, 1)

@@ -1,4 +1,4 @@
-"""The command `demo`: an export from the simulator, and what came out."""
+"""The command `demo`: an export from the simulator, and a table of its result."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _USER = "demo"
 @click.argument("lake", required=False, type=click.Path(path_type=Path, file_okay=False))
 @debug_option
 def demo(lake: Path | None) -> None:
-    """Export a month of an invented contact centre into LAKE and show what came out.
+    """Export a month of an invented contact centre into LAKE and show the result.
 
-    It starts the simulator on a free port of this machine and reads it as a real system is read. Without LAKE the lake
-    is a temporary one.
+    It starts the simulator on a free port of this machine and reads it like a real system. Without LAKE, the lake is
+    temporary.
 
     \b
     Example:

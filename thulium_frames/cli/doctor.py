@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def doctor(thulium: Thulium, as_json: bool) -> None:
     """Check the settings, and how this system answers, with a few small requests.
 
-    It tells what the API's page leaves open: order of rows, whether date_to is included, seconds, page size, time
-    zone. It shows no call.
+    It reports what the API's page does not say: the order of rows, whether date_to is included, whether dates have
+    seconds, the page size and the time zone. It shows no call.
 
     \b
     Example:

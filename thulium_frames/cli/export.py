@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 @click.command(context_settings=HELP)
 @click.argument("lake", type=click.Path(path_type=Path, file_okay=False))
 @calls_options
-@click.option("--refresh", is_flag=True, help="Read every day again, settled ones too.")
-@click.option("--repair", is_flag=True, help="Verify the days that are there, and read damaged ones again.")
+@click.option("--refresh", is_flag=True, help="Read every day again, including settled days.")
+@click.option("--repair", is_flag=True, help="Verify the days of the lake, and read damaged days again.")
 @json_option
 def export(lake: Path, calls: Connections, refresh: bool, repair: bool, as_json: bool) -> None:
     """Bring the Parquet lake LAKE up to date: one file a day.
 
-    Days that are there and settled cost no request, so the same command every night keeps a lake current, and after an
-    interruption continues it. Without --from it begins with the lake's first day, or the first call there is; without
-    --to it ends today.
+    Settled days that are already in the lake cost no request. So run the same command every night to keep the lake
+    current, and run it again after an interruption to continue. Without --from, the export begins with the lake's first
+    day; a new lake begins with the system's first call. Without --to, it ends today.
 
     \b
     Example:
@@ -56,7 +56,7 @@ def export(lake: Path, calls: Connections, refresh: bool, repair: bool, as_json:
 
 
 def _update(lake: Path, calls: Connections, **how: bool) -> Update:
-    """Update with a progress bar; when it is cut short, say what is done."""
+    """Update with a progress bar. After an interruption, say how many days are written."""
     from thulium_frames.cli.screen import progress  # the terminal library loads slowly
 
     done: list[Update] = []

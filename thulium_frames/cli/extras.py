@@ -1,4 +1,4 @@
-"""Parts of the package whose libraries come with an extra."""
+"""Parts of the package that need the libraries of an extra."""
 
 from importlib import import_module
 from types import ModuleType

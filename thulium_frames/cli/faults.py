@@ -24,7 +24,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the flags. It gets the fields that were asked for as the mapping `faults`."""
+    """Add the flags to a command. The command gets the given fields as the mapping `faults`."""
 
     @wraps(command)
     def with_faults(**given: Any) -> Any:

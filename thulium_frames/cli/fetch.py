@@ -27,7 +27,7 @@ _PREVIEW_COLUMNS = "date,type,src,dst,disposition,duration,billsec,queue_id"
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="FILE.parquet, .csv, .ndjson or .arrow; without it a preview is shown.",
+    help="FILE.parquet, .csv, .ndjson or .arrow. Without -o, a preview is shown.",
 )
 def fetch(calls: Connections, limit: int | None, columns: str | None, output: Path | None) -> None:
     """Fetch calls into one file, or preview them as a table.
@@ -75,4 +75,4 @@ def _preview(calls: Connections, names: list[str]) -> None:
     frame = calls.to_polars().select(names)
     print_table(names, frame.rows())
     if len(frame) == calls.limit:
-        click.echo(f"The first {len(frame)} calls; --limit shows more, -o FILE takes all.")
+        click.echo(f"The first {len(frame)} calls; --limit shows more, -o FILE writes all.")

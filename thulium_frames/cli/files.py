@@ -1,4 +1,4 @@
-"""One file of calls, in the format that its name asks for, there only once it is whole."""
+"""One file of calls, in the format of its suffix. The file appears only when it is complete."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,18 +15,18 @@ Writer = Callable[[Path, Iterator[pa.Table], pa.Schema], None]
 
 
 def writer_for(output: Path) -> Writer:
-    """Raises SettingsError when the name asks for no format there is, or its folder is not there."""
+    """The writer for this suffix. Raises SettingsError when the suffix is unknown or the folder does not exist."""
     if (suffix := output.suffix.lower()) not in _WRITERS:
-        raise SettingsError(f"{output} tells no format: name it {', '.join('FILE' + suffix for suffix in _WRITERS)}")
+        raise SettingsError(f"{output} has no known suffix: name it {', '.join('FILE' + name for name in _WRITERS)}")
     if not output.parent.is_dir():
         raise SettingsError(f"there is no folder {output.parent}: make it first")
     return _WRITERS[suffix]
 
 
 def write(output: Path, writer: Writer, batches: Iterator[pa.RecordBatch], names: list[str]) -> int:
-    """Write the batches, which have these columns; returns how many rows. An older file stays until all is written.
+    """Write the batches, which have the columns `names`, and return the number of rows.
 
-    Raises SettingsError when that cannot be done there.
+    An older file stays until the new one is complete. Raises SettingsError when the file cannot be written.
     """
     rows = 0
 
@@ -60,7 +60,7 @@ def _write_arrow(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> N
 
 
 def _write_csv(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
-    """Nested columns stand as JSON, since CSV has no others."""
+    """Nested columns become JSON text, because CSV has no nested values."""
     with path.open("wb") as file:
         pl.DataFrame(schema=pl.Schema(schema)).with_columns(_as_json(schema)).write_csv(file)
         for table in tables:

@@ -1,4 +1,4 @@
-"""Options that commands share, and what they make of them."""
+"""Options that several commands share, and the objects that are made from them."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 existing_lake = click.argument("lake", type=click.Path(path_type=Path, file_okay=False))
 
 _SYSTEM = [
-    click.option("--url", help="The system: a URL, or its name alone.  [env: THULIUM_URL]"),
+    click.option("--url", help="The system: its URL, or just its name, like acme.  [env: THULIUM_URL]"),
     click.option("--user", help="The API user.  [env: THULIUM_USER]"),
     click.option(
         "--password-file",
         metavar="PATH",
-        help="File that holds the password, closed to others; - is stdin.  "
+        help="File with the password, which only you can read; - is stdin.  "
         "[env: THULIUM_PASSWORD_FILE, or the password itself in THULIUM_PASSWORD]",
     ),
-    click.option("--netrc", is_flag=True, help="Look user and password up in the netrc file."),
-    click.option("--allow-http", is_flag=True, help="Allow http:// to another machine, unencrypted."),
+    click.option("--netrc", is_flag=True, help="Look up user and password in the netrc file."),
+    click.option("--allow-http", is_flag=True, help="Allow unencrypted http:// to another machine."),
     click.option("--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Requests in flight."),
 ]
 _FILTERS = [
@@ -67,7 +67,7 @@ _SYSTEM_NAMES = ("url", "user", "password_file", "netrc", "allow_http", "workers
 
 
 def system_options(command: _Command) -> _Command:
-    """Give a command the options of a system; it gets the `Thulium` they describe."""
+    """Add the options of a system to a command. The command gets the `Thulium` that they describe."""
 
     @wraps(command)
     def with_system(**given: Any) -> Any:
@@ -80,7 +80,7 @@ def system_options(command: _Command) -> _Command:
 
 
 def calls_options(command: _Command) -> _Command:
-    """Give a command the options of a system and of filters; it gets the `Connections` they describe."""
+    """Add the options of a system and of filters to a command, which gets the `Connections` that they describe."""
 
     @wraps(command)
     def with_calls(thulium: thulium_frames.Thulium, **given: Any) -> Any:
@@ -97,8 +97,8 @@ def _with_options(command: _Command, options: Sequence[Callable[[_Command], _Com
 
 
 def _save_memory() -> None:
-    """Arrow's own pool keeps 50 MB more than it uses."""
-    arrow = importlib.import_module("pyarrow")  # loaded by now, but not for --help
+    """Arrow's own memory pool keeps 50 MB more than it uses."""
+    arrow = importlib.import_module("pyarrow")  # imported here, so that --help does not load it
     arrow.set_memory_pool(arrow.system_memory_pool())
 
 

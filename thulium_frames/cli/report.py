@@ -1,4 +1,4 @@
-"""The command `report`: the figures of a lake as a page, and in short on the terminal."""
+"""The command `report`: the figures of a lake as a page, with a summary on the terminal."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("report.html"),
     show_default=True,
-    help="The page.",
+    help="File for the page.",
 )
 @debug_option
 def report(lake: Path, date_from: datetime | None, date_to: datetime | None, output: Path) -> None:
     """Make a page of contact-centre figures and charts from the calls in LAKE.
 
-    The page is one file that needs no network. It holds counts and rates, no telephone number and no name.
+    The page is one file that needs no network. It holds counts and rates, but no telephone number and no name.
 
     \b
     Example:
@@ -55,7 +55,7 @@ def report(lake: Path, date_from: datetime | None, date_to: datetime | None, out
 
 
 def _made(lake: Path, first: date | None, last: date | None, output: Path) -> tuple[Figures, Period]:
-    """What the page says; it is written by then."""
+    """Write the page and return what it says."""
     from thulium_frames.lake import replacing
 
     made = extra("report")
@@ -66,7 +66,7 @@ def _made(lake: Path, first: date | None, last: date | None, output: Path) -> tu
         with replacing(output) as staged:
             staged.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise SettingsError(f"{output} cannot be written: {error.strerror}. Name another with -o") from error
+        raise SettingsError(f"{output} cannot be written: {error.strerror}. Name another file with -o") from error
     return figures, period
 
 

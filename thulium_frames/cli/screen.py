@@ -17,7 +17,7 @@ _UNSHOWABLE = dict.fromkeys([*range(32), *range(127, 160)], "\N{REPLACEMENT CHAR
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr when that is a terminal; yields what to tell it: how many are done, and of how many."""
+    """A progress bar on stderr if that is a terminal. Yields a function that takes the number done and the total."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
@@ -28,7 +28,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table on stdout, numbers to the right; null is shown as nothing. Away from a terminal no column is narrowed."""
+    """Print a table on stdout. Numbers are aligned right, null is empty, and only a terminal narrows the columns."""
     rows = list(rows)
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for number, name in enumerate(columns):
@@ -43,7 +43,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
 
 
 def _shown(value: object) -> Text:
-    """What a record says is text, and no markup or command of the terminal."""
+    """A value as plain text, so that no markup or terminal command in a record has an effect."""
     if isinstance(value, datetime):
         return Text(f"{value:%Y-%m-%d %H:%M:%S}".removesuffix(":00"))
     shown = "" if value is None else str(value)

@@ -19,14 +19,14 @@ _USER = "demo"
 @click.command(context_settings=HELP)
 @click.argument("lake", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option(
-    "--port", metavar="P", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
+    "--port", metavar="P", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free port."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--days", type=click.IntRange(min=1), default=92, show_default=True, help="Days to invent, the last is today."
+    "--days", type=click.IntRange(min=1), default=92, show_default=True, help="Days to invent; the last is today."
 )
 @click.option(
-    "--calls-per-day", type=click.IntRange(min=1), default=800, show_default=True, help="Calls of a working day."
+    "--calls-per-day", type=click.IntRange(min=1), default=800, show_default=True, help="Calls on a working day."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed invents another contact centre.")
 @fault_options
@@ -34,10 +34,10 @@ _USER = "demo"
 def serve(
     lake: Path | None, port: int, host: str, days: int, calls_per_day: int, seed: int, faults: dict[str, Any]
 ) -> None:
-    """Stand in for Thulium on this machine, until Ctrl-C: an invented contact centre, or the calls in LAKE.
+    """Serve an invented contact centre, or the calls in LAKE, like Thulium on this machine, until Ctrl-C.
 
-    The user is demo, the password demo. With the flags from --latency on it misbehaves, so that a pipeline can be
-    tried; shares are from 0 to 1 of the requests, or of the calls.
+    User and password are both demo. The flags from --latency on make it misbehave, to test a pipeline. Shares are from
+    0 to 1, of the requests or of the calls.
 
     \b
     Example:

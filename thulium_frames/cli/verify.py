@@ -1,4 +1,4 @@
-"""The command `verify`: whether the files of a lake are what was written."""
+"""The command `verify`: whether the files of a lake are still as they were written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from thulium_frames.cli.words import days
 def verify(lake: Path, as_json: bool) -> None:
     """Read every page of LAKE with its checksum; check columns, days, order and row counts.
 
-    Ends with exit code 5 when a day is damaged, and names it.
+    If a day is damaged, the command names it and ends with exit code 5.
 
     \b
     Example:

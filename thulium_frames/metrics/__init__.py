@@ -1,13 +1,15 @@
 """Contact-centre figures on call records, as pure functions.
 
-Each takes a Polars frame with the columns of the schema, lazy or eager, and returns one of the same kind, sorted:
+Each function takes a Polars frame with the columns of the schema, lazy or eager. It returns a sorted frame, lazy or
+eager like the one it was given:
 
     from thulium_frames import metrics, scan_lake
 
     metrics.service_level(scan_lake("lake"), by=["queue_id"], denominator="less_short_abandons").collect()
 
-Rows of the schema are legs; what is counted are calls (`calls`), and every figure says which. A quotient `x` comes with
-`x_numerator` and `x_denominator`. Waits follow Asterisk's meaning of `duration` and `billsec`.
+Rows of the schema are legs. The figures count calls, which `calls` makes of legs; every figure says which calls it
+counts. A quotient `x` comes with `x_numerator` and `x_denominator`. Waits follow Asterisk's meaning of `duration` and
+`billsec`.
 """
 
 from thulium_frames.metrics.figures import Denominator

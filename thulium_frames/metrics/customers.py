@@ -1,4 +1,4 @@
-"""Calls with customers, and which customer."""
+"""Calls with customers, and the customer's number."""
 
 import polars as pl
 
@@ -7,9 +7,9 @@ from thulium_frames.metrics.phone_numbers import SHORT_DIGITS, normalised
 
 
 def customer_calls(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Calls with the customer's normalised number as `caller`, null when it was withheld.
+    """Calls with the customer's normalised number as `caller`, which is null for a withheld number.
 
-    Calls between colleagues are left out: those with a short number, and those without any that a user made.
+    Calls between colleagues are left out: calls with a short number, and calls without a number that a user made.
     """
     inbound, outbound = (pl.col("type").eq_missing(kind) for kind in ("INBOUND", "OUTBOUND"))
     number = pl.when(inbound).then("src").when(outbound).then("dst")

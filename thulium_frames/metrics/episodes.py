@@ -1,4 +1,4 @@
-"""What became of calls in vain: a walk along the calls with one customer, in time order."""
+"""What happened after a missed call: one pass over the calls with each customer, in time order."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, NamedTuple
 
-#: In the order in which they are worked through.
+#: The ways in which an episode can end. People work through them in this order.
 STATES: Final = ("open", "called back", "called again", "anonymous")
 
 
@@ -24,7 +24,7 @@ class Call(NamedTuple):
 
 @dataclass(slots=True)
 class Episode:
-    """From a first call in vain to its end."""
+    """A missed call and the customer's further calls, until they talked or the time ran out."""
 
     first: Call
     last: Call
@@ -35,7 +35,7 @@ class Episode:
     seconds: int | None = None
 
     def add(self, call: Call) -> None:
-        """A further call in vain, from either side."""
+        """Count a further call, from either side, in which they did not talk."""
         if call.type == "OUTBOUND":
             self.callback_tries += 1
         else:
@@ -44,13 +44,13 @@ class Episode:
             self.answered_by_machine |= call.answered_by_machine
 
     def end(self, call: Call) -> None:
-        """The call in which they talked."""
+        """End the episode with the call in which they talked."""
         self.state = "called back" if call.type == "OUTBOUND" else "called again"
         self.seconds = int((call.date_utc - self.first.date_utc).total_seconds())
 
 
 def episodes(calls: Iterable[Call], within: timedelta) -> Iterator[Episode]:
-    """The episodes of all callers; the calls are sorted by caller, and each caller's by time."""
+    """The episodes of all callers. The calls must be sorted by caller and then by time."""
     for caller, own in groupby(calls, key=lambda call: call.caller):
         if caller is None:
             yield from (_started(call, "anonymous") for call in own if _is_missed(call))

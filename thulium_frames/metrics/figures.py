@@ -1,6 +1,6 @@
-"""The figures as expressions over calls, each with the calls it counts.
+"""The figures as expressions over calls. Each expression selects the calls that it counts.
 
-All of them but `calls` and `legs` are about calls that were offered: INBOUND, with a queue.
+`calls` and `legs` count all calls. All other figures count offered calls only: INBOUND calls with a queue.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
-#: What a service level is a share of.
+#: The calls that a service level is a share of.
 Denominator = Literal["handled", "handled_and_abandoned", "less_short_abandons"]
 
 #: An offered call is exactly one of these.
@@ -20,7 +20,7 @@ _WAITS = pl.col("wait_seconds").filter(_HANDLED)
 
 
 def is_handled() -> pl.Expr:
-    """Whether a call was offered, and handled by an agent."""
+    """Whether the call was offered and an agent handled it."""
     return _HANDLED
 
 
@@ -106,7 +106,7 @@ def whole_table(
 
 
 def _outcome(short_abandon_seconds: float) -> pl.Expr:
-    """The outcome of an offered call, null for others; who waited an unknown time did not abandon in short time."""
+    """The outcome of an offered call; null for other calls. An unknown wait is not a short one."""
     return (
         pl.when(~_OFFERED)
         .then(None)
@@ -125,7 +125,7 @@ def _count(condition: pl.Expr) -> pl.Expr:
 
 
 def _ratio(name: str, numerator: pl.Expr, denominator: pl.Expr) -> list[pl.Expr]:
-    """Numerator, denominator and their quotient, which is null when there is nothing to divide by."""
+    """Numerator, denominator and their quotient, which is null when the denominator is 0."""
     return [
         numerator.alias(f"{name}_numerator"),
         denominator.alias(f"{name}_denominator"),

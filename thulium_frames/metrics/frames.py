@@ -1,4 +1,4 @@
-"""Lazy in, lazy out; and how long "72h" is."""
+"""Results that are lazy or eager like the given frame, and durations such as "72h"."""
 
 import re
 from datetime import timedelta
@@ -13,17 +13,19 @@ _DURATION = re.compile(r"([1-9][0-9]*)([mhdw])")
 
 
 def like(frame: Frame, result: pl.LazyFrame) -> Frame:
-    """The result as the kind of frame that was given."""
+    """The result, eager if `frame` is eager and lazy if it is lazy."""
     if isinstance(frame, pl.DataFrame):
         return result.collect()
     return result
 
 
 def elapsed(within: str | timedelta) -> timedelta:
-    """The duration as elapsed time: a day is 24 hours, whatever the clocks do."""
+    """The duration as elapsed time: a day is always 24 hours, also when the clocks change."""
     if isinstance(within, timedelta):
         return within
     match = _DURATION.fullmatch(within)
     if not match:
-        raise ValueError(f"within={within!r} is no duration: give a timedelta, or text like '90m', '72h', '7d', '2w'")
+        raise ValueError(
+            f"within={within!r} is not a duration: give a timedelta, or text like '90m', '72h', '7d', '2w'"
+        )
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -13,10 +13,10 @@ from thulium_frames.metrics.legs import calls
 
 Every = Literal["15m", "30m", "1h", "1d", "1w"]
 
-#: All clocks of the world are set by multiples of it.
+#: Every offset from UTC is a multiple of this.
 _STEP = "15m"
 _STEP_SECONDS = 15 * 60
-#: More than the longest interval and any offset from UTC.
+#: Longer than the longest interval plus any offset from UTC.
 _MARGIN = pl.duration(days=9)
 
 
@@ -30,20 +30,20 @@ def by_interval(
     short_abandon_seconds: float = 5,
     time_zone: str = "Europe/Warsaw",
 ) -> Frame:
-    """The table of `summary` per interval of the wall clock, by interval and then group.
+    """The table of `summary` per interval of the wall clock, sorted by interval and then by group.
 
-    A call belongs to the interval in which its first leg started, as `date` shows it; Genesys counts it where it ended.
-    Weeks start on Monday. Every interval from the first call of the frame to its last has a row, for every group that
-    the frame has; one without calls has counts of 0, and null for every rate. Calls without a date are in a row whose
-    interval is null.
+    A call belongs to the interval in which its first leg started, as `date` shows it. (Genesys uses the interval in
+    which the call ended.) Weeks start on Monday. Every interval from the frame's first call to its last has one row for
+    every group in the frame. A row without calls has 0 for every count and null for every rate. Calls without a date
+    are in rows whose interval is null.
 
-    `interval_seconds` is how long the interval really took in `time_zone`, which is that of `date`. In October the
-    hour that comes twice is one row of both, twice as long; in March the hour that is skipped has no row, unless a call
-    is dated in it, and then no length. So no call is lost or counted twice, and a load per hour is to be divided by
-    `interval_seconds`.
+    `interval_seconds` is the real length of the interval in `time_zone`, the time zone of `date`. In October the
+    repeated hour is one row, twice as long. In March the skipped hour has no row. If a call is dated in the skipped
+    hour nevertheless, its row has null as its length. So no call is lost or counted twice. To get a load per hour,
+    divide by `interval_seconds`.
     """
     if every not in get_args(Every):
-        raise ValueError(f"every={every!r} is no interval: give one of {', '.join(get_args(Every))}")
+        raise ValueError(f"every={every!r} is not an interval: give one of {', '.join(get_args(Every))}")
     interval = pl.col("date").dt.truncate(every).alias("interval")
     placed = calls(frame.lazy()).with_columns(interval)
     keys = ["interval", *by]
@@ -64,10 +64,10 @@ def by_interval(
 
 
 def _lengths(placed: pl.LazyFrame, every: Every, time_zone: str) -> pl.LazyFrame:
-    """The intervals that there were from the first call to the last, and how long each took.
+    """The intervals from the first call to the last, and the real length of each.
 
-    Steps of a quarter of an hour in UTC are shown on the wall clock and counted there, so that a change of the clocks
-    needs no case of its own.
+    Quarters of an hour in UTC are converted to the wall clock and counted per interval, so a change of the clocks needs
+    no special case.
     """
     instant = pl.col("date_utc")
     span = placed.filter(instant.is_not_null()).select(

@@ -1,4 +1,4 @@
-"""Rows are legs; this makes calls of them."""
+"""Makes calls of legs, which are the rows of the schema."""
 
 from typing import Final
 
@@ -6,8 +6,8 @@ import polars as pl
 
 from thulium_frames.metrics.frames import Frame, like
 
-#: What a call is made of, in the order that puts the legs of one minute as they came: the first leg of a transfer has
-#: no calling user and names where it went.
+#: The columns that calls are made of. Sorting by them puts the legs of one minute in the order in which they happened:
+#: the first leg of a transfer has no calling user, and says where the call went.
 _LEG: Final = [
     *(
         "date_utc",
@@ -23,36 +23,37 @@ _LEG: Final = [
     *("dst_user_login", "dst_user", "type", "src", "dst", "queue_id", "topic_id", "customer_id"),
     *("disconnected_by", "rating", "tags"),
 ]
-#: Dispositions of a call that the telephone network did not carry. CONGESTION is Asterisk's, not in Thulium's list.
+#: Dispositions of a call that the telephone network did not carry. Thulium does not list CONGESTION; Asterisk does.
 _FAILURES: Final = ["FAILED", "CONGESTION"]
 
 
 def calls(frame: Frame) -> Frame:
-    """One row per call, by `date_utc` and `connection_id`.
+    """One row per call, sorted by `date_utc` and `connection_id`.
 
-    A call is all legs with one `connection_id`; a leg without an id is a call of its own. Legs of a ring group, of a
-    blind transfer, and on both sides of midnight make one call (Asterisk CDR specification: rows may share an id).
+    A call is all legs with the same `connection_id`; a leg without an id is a call of its own. So the legs of a ring
+    group, of a blind transfer, and on both sides of midnight make one call (Asterisk CDR specification: rows may share
+    an id).
 
     | column | meaning |
     |---|---|
     | `date`, `date_utc`, `type`, `src`, `dst`, `user_login` | of the first leg; `date` is the system's wall clock |
-    | `queue_id`, `topic_id`, `customer_id` | the first that a leg has |
+    | `queue_id`, `topic_id`, `customer_id` | the first value that is not null in a leg |
     | `handled` | a leg is ANSWERED and names an agent: `dst_user(_login)`, for OUTBOUND `user(_login)` |
-    | `agent` | who answered first (for OUTBOUND, who rang): the login, or the name where that is missing |
-    | `answered_by_machine` | not handled, though a leg is ANSWERED: a voicemail or a menu |
+    | `agent` | who answered first (for OUTBOUND, who called): the login, or the name if the login is missing |
+    | `answered_by_machine` | not handled, but a leg is ANSWERED: by a voicemail or a menu |
     | `failed` | every leg is FAILED or CONGESTION |
-    | `wait_seconds` | from the start of the call until an agent answered; not handled: until its last leg ended |
-    | `talk_seconds` | sum of `billsec` over handled legs; time on hold is in it |
-    | `transfers` | legs with `transferred_to` |
-    | `disconnected_by` | of the last leg that says it |
-    | `rating_type`, `rating_rate` | of the last leg that is rated |
-    | `tags` | all legs' tags, sorted; null when no leg says anything of tags |
-    | `legs` | rows of the call |
+    | `wait_seconds` | from the start of the call until an agent answered; if not handled, until its last leg ended |
+    | `talk_seconds` | sum of `billsec` over handled legs, including time on hold |
+    | `transfers` | number of legs with `transferred_to` |
+    | `disconnected_by` | the last value that is not null in a leg |
+    | `rating_type`, `rating_rate` | of the last leg with a rating |
+    | `tags` | the tags of all legs, sorted; null when `tags` is null in every leg |
+    | `legs` | number of legs |
 
-    What cannot be known: a SIP attended transfer is another call with an id of its own. Where `date` has no seconds, an
-    agent's leg that is not the first may have started up to 59 seconds earlier or later than its `wait_seconds` says. A
-    menu that answers before the queue ends the wait in Asterisk's records when both are one leg. A call whose first
-    legs are not in the frame begins with those that are.
+    What cannot be known: a SIP attended transfer is another call with an id of its own. If `date` has no seconds and
+    the agent answered on a later leg than the first, `wait_seconds` may be up to 59 seconds too long or too short. If a
+    menu and the queue after it are one leg, the wait in Asterisk's records ends when the menu answers. If the first
+    legs of a call are not in the frame, the call begins with its first leg in the frame.
     """
     legs = (
         frame.lazy()
@@ -71,7 +72,7 @@ def calls(frame: Frame) -> Frame:
 
 
 def _agent() -> pl.Expr:
-    """The user on our side of a leg."""
+    """The contact centre's user on a leg: the caller when it is OUTBOUND, otherwise the called user."""
     called, calling = pl.coalesce("dst_user_login", "dst_user"), pl.coalesce("user_login", "user")
     return pl.when(pl.col("type").eq_missing("OUTBOUND")).then(calling).otherwise(called)
 

@@ -1,4 +1,4 @@
-"""Who called in vain, and what became of it."""
+"""Callers whom nobody answered, and what happened afterwards."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -29,24 +29,24 @@ def missed_calls(frame: Frame, *, within: str | timedelta = "72h") -> Frame:
     """The list to work through in the morning: one row per caller and episode, open first, longest waiting first.
 
     An episode starts with an INBOUND call that no agent answered, in a queue or not. It ends when an agent reaches the
-    number by an ANSWERED OUTBOUND call ("called back"), when the caller is handled in a later call ("called again"), or
-    when `within` (elapsed time) has run out since its start ("open"). Who withholds the number cannot be called back:
-    one row per call, "anonymous", at the end.
+    number by an ANSWERED OUTBOUND call ("called back"), when an agent handles a later call of the caller ("called
+    again"), or when `within` (elapsed time) has passed since its start ("open"). Callers who withhold their number
+    cannot be called back: each of their calls has a row "anonymous" at the end.
 
     | column | meaning; every count is of calls |
     |---|---|
     | `caller`, `queue_id` | the normalised number; the queue of the first try |
     | `first_missed`, `last_missed` | the system's wall clock |
-    | `tries` | calls in vain |
+    | `tries` | the caller's calls that no agent answered |
     | `callback_tries` | OUTBOUND calls to the number that nobody answered |
-    | `answered_by_machine` | a try met a voicemail or a menu |
-    | `state`, `seconds` | how it ended, and how long after the first try, start to start |
-    | `censored` | open, and the frame ends before `within` has run out: an answer may be yet to come |
+    | `answered_by_machine` | a voicemail or a menu answered one of the tries |
+    | `state`, `seconds` | how the episode ended, and how long after the first try, start to start |
+    | `censored` | open, and the frame ends before `within` has passed: an answer may still come |
 
     Calls between colleagues and calls without a date are left out. Source: TIM Plus (a window that the user sets),
-    Hipcall (72 hours, for weekends), pbxtools (one entry per caller). What cannot be known: what a call was about, so
-    any answered call to the number counts; and whether a person or a machine answered it. Where `date` has no seconds,
-    a call in the same minute counts as later than the try.
+    Hipcall (72 hours, for weekends), pbxtools (one entry per caller). What cannot be known: the subject of a call, so
+    any answered call to the number counts; and whether a person or a machine answered it. If `date` has no seconds, a
+    handled call in the same minute counts as later than the try.
     """
     window = elapsed(within)
     last = frame.lazy().select(pl.col("date_utc").max().alias("_last"))
@@ -57,7 +57,7 @@ def missed_calls(frame: Frame, *, within: str | timedelta = "72h") -> Frame:
 
 
 def _listed(calls: pl.DataFrame, window: timedelta) -> pl.DataFrame:
-    """Calls in vain come before others of the same moment."""
+    """The rows of the result. Missed calls sort before handled calls of the same moment."""
     last = calls["_last"].first()
     ordered = calls.select(Call._fields).drop_nulls(["date", "date_utc"]).sort(Call._fields)
     found = episodes(map(Call._make, ordered.iter_rows()), window)

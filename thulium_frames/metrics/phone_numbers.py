@@ -1,11 +1,11 @@
-"""One form for every way to write a number, and whom a number belongs to."""
+"""One form for telephone numbers, in whatever way they are written."""
 
 import re
 from functools import lru_cache
 
 import polars as pl
 
-#: So many digits at most has the number of a colleague's phone, or of a service such as 112.
+#: The number of a colleague's phone, or of a service such as 112, has at most this many digits.
 SHORT_DIGITS = 6
 
 _NUMBER = re.compile(r"\+?\d+")
@@ -17,16 +17,16 @@ _COUNTRY = "PL"
 def normalised(number: str | pl.Expr) -> pl.Expr:
     """Telephone numbers as `+48221234567`, from a column or an expression of text.
 
-    `48…`, `+48…`, `0048…`, `0…` and nine digits of a Polish number become one form, with spaces and hyphens or
-    without; so do foreign numbers with `+`, `00` or only their country code. Short numbers (up to six digits) and what
-    is no number stay as they are; text without a digit (`anonymous`) is a withheld number and becomes null. Numbers are
-    read by Google's libphonenumber, each distinct one once.
+    A Polish number may be written as `48…`, `+48…`, `0048…`, `0…` or nine digits, and a foreign number with `+`, with
+    `00` or with its country code alone. Spaces and hyphens do not matter. Short numbers (up to six digits) and text
+    that is not a number stay as they are. Text without a digit (`anonymous`) is a withheld number and becomes null.
+    Google's libphonenumber reads each distinct number once.
 
     Raises:
         ImportError: `phonenumbers` is not installed; it comes with `thulium-frames[notebooks]`.
     """
     try:
-        import phonenumbers  # noqa: F401 - fails here and not in the middle of a query
+        import phonenumbers  # noqa: F401 - fails here instead of in the middle of a query
     except ImportError as error:
         raise ImportError("telephone numbers need a library: pip install 'thulium-frames[notebooks]'") from error
     expression = pl.col(number) if isinstance(number, str) else number
@@ -53,7 +53,7 @@ def _one_form(text: str) -> str | None:
 
 
 def _valid(bare: str, digits: str) -> str | None:
-    """The number as it stands, without the old trunk zero, or with the plus that a foreign one may have lost."""
+    """The first valid form: the number as written, without the old trunk zero, or with a plus that was left out."""
     import phonenumbers
 
     for candidate in (bare, digits.removeprefix("0"), f"+{digits}"):
@@ -67,6 +67,6 @@ def _valid(bare: str, digits: str) -> str | None:
 
 
 def _polish(bare: str) -> str | None:
-    """Nine digits that nobody has been given are a Polish number still."""
+    """Nine digits count as a Polish number, even if the number is not in use."""
     match = _POLISH.fullmatch(bare)
     return f"+48{match[1]}" if match else None

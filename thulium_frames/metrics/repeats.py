@@ -9,17 +9,17 @@ from thulium_frames.metrics.frames import Frame, elapsed, like
 
 
 def repeat_calls(frame: Frame, *, within: str | timedelta = "7d") -> Frame:
-    """One row per INBOUND call of a known number, and when the same number called next; by `date_utc`, `connection_id`.
+    """One row per INBOUND call of a known number, and the next call of that number; by `date_utc`, `connection_id`.
 
-    `next_date` (wall clock) and `seconds` are of the next INBOUND call, start to start, if it came within `within`
-    (elapsed time), else null; `repeated` says which. `censored` marks the calls of the last `within` before the frame's
-    last call: their repetition may still be to come, so that a rate is
+    `repeated` says whether the next INBOUND call came within `within` (elapsed time, start to start). If it did,
+    `next_date` (wall clock) and `seconds` say when; otherwise both are null. `censored` marks calls that started less
+    than `within` before the frame's last call: they may still be repeated. So a rate is
 
         repeat_calls(frame).filter(~pl.col("censored")).select(pl.col("repeated").mean())
 
     that is, repeated calls / uncensored calls. Numbers are `normalised`; withheld numbers and calls between colleagues
     are left out. Source: QueueMetrics (168 hours, anonymous skipped), Capturi (the last window is censored). What
-    cannot be known: whether it was about the same matter; one person with two numbers is two callers.
+    cannot be known: whether both calls had the same subject. One person with two numbers is two callers.
     """
     window = elapsed(within)
     inbound = customer_calls(frame.lazy()).filter(pl.col("type") == "INBOUND", pl.col("caller").is_not_null())

@@ -1,4 +1,4 @@
-"""What callers say of their call."""
+"""How callers rate their calls."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ _RATING = ["rating_type", "rating_rate"]
 
 
 def ratings(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
-    """One row per rating type and rate that was given: how often, and how many answered at all.
+    """One row per rating type and rate that callers gave: how often they gave it, and how many callers rated at all.
 
     | column | unit: handled calls (INBOUND, with a queue) |
     |---|---|
-    | `share` = `share_numerator` / `share_denominator` | rated so / rated with this type |
+    | `share` = `share_numerator` / `share_denominator` | rated with this rate / rated with this type |
     | `response` = `response_numerator` / `response_denominator` | rated with this type / all |
 
-    Types are never added up: three stars and a neutral face are no numbers of one scale. A call counts once, with its
-    last rating. What cannot be known: which callers were asked, so the response rate is of all handled calls. Rows are
-    sorted by group, type and rate; with `by`, a group nobody rated has no row.
+    Types are never added up, because three stars and a neutral face are not on the same scale. A call counts once, with
+    its last rating. What cannot be known: which callers were asked, so the response rate is a share of all handled
+    calls. Rows are sorted by group, type and rate. With `by`, a group without ratings has no row.
     """
     total = pl.col("share_numerator").sum()
     found = (

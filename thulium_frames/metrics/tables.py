@@ -1,9 +1,9 @@
 """The figures as tables: one row, or one row per group of calls.
 
-In all of them a column `x` that is a quotient comes with `x_numerator` and `x_denominator`, and is null when the
-denominator is 0. `by` names columns of `calls()`, such as `queue_id`, `agent` or `topic_id`; without it there is one
-row, also for no calls at all. Rows are sorted by their group, null first. A given frame has the rows of the schema
-(legs), every figure counts calls; the wall clock plays no part, waits are differences of `date_utc`.
+In all tables, a column `x` that is a quotient comes with `x_numerator` and `x_denominator`. It is null when the
+denominator is 0. `by` names columns of `calls()`, such as `queue_id`, `agent` or `topic_id`. Without `by` there is one
+row, even if there are no calls. Rows are sorted by their group, null first. The given frame has the rows of the schema
+(legs), but every figure counts calls. Waits are differences of `date_utc`; the wall clock plays no part.
 """
 
 import warnings
@@ -25,20 +25,20 @@ def summary(
     target_seconds: float = 20,
     short_abandon_seconds: float = 5,
 ) -> Frame:
-    """All figures of this module side by side, and how many `calls` and `legs` of any kind there are.
+    """All figures of this module side by side, and the number of `calls` and `legs` of any kind.
 
-    The service level is in it when its denominator is named. `answered_by_machine` counts the offered calls that met
-    only a voicemail or a menu; they are among the abandoned, too. `rating_response` is the share of handled calls with
-    a rating of any type.
+    The service level is included only when its denominator is named. `answered_by_machine` counts the offered calls
+    that only a voicemail or a menu answered; they also count as abandoned. `rating_response` is the share of handled
+    calls with a rating of any type.
     """
     return _table(frame, by, figures.whole_table(target_seconds, denominator, short_abandon_seconds))
 
 
 def offered(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
-    """Calls that came to a queue: distinct INBOUND calls of which a leg has a `queue_id`.
+    """Calls that came to a queue: distinct INBOUND calls with at least one leg that has a `queue_id`.
 
-    Always handled + abandoned + short_abandoned + failed. What cannot be known: callers lost in a menu before any
-    queue; Asterisk writes no row for some of them.
+    This is always handled + abandoned + short_abandoned + failed. What cannot be known: how many callers gave up in a
+    menu before any queue, because Asterisk writes no row for some of them.
     """
     return _table(frame, by, figures.offered())
 
@@ -46,24 +46,24 @@ def offered(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
 def handled(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
     """Offered calls that an agent answered: a leg is ANSWERED and names an agent.
 
-    ANSWERED alone may be a voicemail or a menu (Asterisk CDR specification).
+    ANSWERED without an agent may be a voicemail or a menu (Asterisk CDR specification).
     """
     return _table(frame, by, figures.outcomes(0, ("handled",)))
 
 
 def abandoned(frame: Frame, *, by: Sequence[str] = (), short_abandon_seconds: float = 5) -> Frame:
-    """Offered calls that no agent answered and that did not fail: `abandoned`, and `short_abandoned` apart.
+    """Offered calls that no agent answered and that did not fail: `abandoned` and, separately, `short_abandoned`.
 
-    Short are those that ended before `short_abandon_seconds`, as in the Thulium panel's "abandoned before / after
-    threshold"; the default is a custom of the trade. Calls that only a voicemail or a menu answered are in it. Failed
-    (FAILED, CONGESTION) are not, after Google's CCAI data dictionary. What cannot be known: whether the caller gave up
-    or was cut off.
+    A short abandon ended before `short_abandon_seconds`, as in the Thulium panel's "abandoned before / after
+    threshold"; the default is customary in the trade. Calls that only a voicemail or a menu answered are included.
+    Failed calls (FAILED, CONGESTION) are not, as in Google's CCAI data dictionary. What cannot be known: whether the
+    caller gave up or was cut off.
     """
     return _table(frame, by, figures.outcomes(short_abandon_seconds, ("abandoned", "short_abandoned")))
 
 
 def abandonment_rate(frame: Frame, *, by: Sequence[str] = (), short_abandon_seconds: float = 5) -> Frame:
-    """abandoned / (handled + abandoned), without short abandons and failures on either side.
+    """abandoned / (handled + abandoned). Neither part includes short abandons or failed calls.
 
     Source: Google's CCAI data dictionary. Amazon Connect divides by all queued calls instead.
     """
@@ -86,31 +86,32 @@ def service_level(
     | `handled_and_abandoned` | handled + abandoned + short_abandoned |
     | `less_short_abandons` | handled + abandoned |
 
-    Vendors differ here, so there is no default: XCALLY and NewVoiceMedia count abandons in, Genesys lets each system
-    choose. No calls give null, not 100 %.
+    Vendors differ here, so there is no default: XCALLY and NewVoiceMedia include abandoned calls, Genesys lets each
+    system choose. Without any calls the service level is null, not 100 %.
     """
     return _table(frame, by, figures.service_level(target_seconds, denominator, short_abandon_seconds))
 
 
 def average_speed_of_answer(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
-    """Mean, median and 90th percentile (linear, as a spreadsheet's PERCENTILE) of handled calls' wait, in seconds.
+    """Mean, median and 90th percentile of the wait of handled calls, in seconds.
 
-    The wait runs from the start of the call until an agent answers: ring, queue, and a menu's time where the menu is a
-    leg of its own. The numerator is the sum of waits, the denominator the handled calls whose wait is known.
+    The percentile is linear, like a spreadsheet's PERCENTILE. The wait runs from the start of the call until an agent
+    answers. It includes ringing, the queue, and a menu if the menu is a leg of its own. The numerator is the sum of
+    waits, the denominator is the number of handled calls with a known wait.
     """
     return _table(frame, by, figures.speed_of_answer())
 
 
 def average_talk(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
-    """Seconds of talk per handled call: sum of `billsec` over handled legs / handled calls. Hold is in it.
+    """Seconds of talk per handled call, including time on hold: sum of `billsec` over handled legs / handled calls.
 
-    It is no AHT: that needs after-call time, and occupancy needs logged-in time, and this endpoint has neither.
+    This is not AHT, which needs after-call time. Occupancy needs logged-in time. This endpoint has neither.
     """
     return _table(frame, by, figures.talk())
 
 
 def avg_talk(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
-    """The former name of `average_talk`, with the former names of its columns. The next release is without it."""
+    """The former name of `average_talk`, with the former names of its columns. The next release removes it."""
     warnings.warn("metrics.avg_talk is now metrics.average_talk", DeprecationWarning, stacklevel=2)
     return _table(frame, by, [figure.name.map(_former_name) for figure in figures.talk()])
 
@@ -122,15 +123,15 @@ def _former_name(name: str) -> str:
 def transfer_rate(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
     """Handled calls with `transferred_to` on a leg / handled calls.
 
-    A lower bound: older records lack the field, and an attended transfer may be a call of its own.
+    This is a lower bound: older records lack the field, and an attended transfer may be a call of its own.
     """
     return _table(frame, by, figures.transfers())
 
 
 def who_hung_up(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
-    """Handled calls that the agent, and that the customer ended / handled calls of which it is known.
+    """Handled calls that the agent ended, or that the customer ended / handled calls where this is known.
 
-    The last leg counts, so that a transfer is no hang-up. A record without `disconnected_by` is in no denominator.
+    The last leg counts, so a transfer is not a hang-up. A call without `disconnected_by` is in neither denominator.
     """
     return _table(frame, by, figures.who_hung_up())
 

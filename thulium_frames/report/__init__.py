@@ -1,8 +1,8 @@
 """A page of contact-centre figures, in one HTML file that needs no network."""
 
 try:
-    import jinja2  # noqa: F401 - says what to install before a part of the package fails on it
-    import vl_convert  # noqa: F401 - the same
+    import jinja2  # noqa: F401 - fails here, where the message can say what to install
+    import vl_convert  # noqa: F401 - fails here for the same reason
 except ImportError as error:
     raise ImportError("the report needs its extra packages: pip install 'thulium-frames[notebooks]'") from error
 

@@ -1,4 +1,4 @@
-"""The figures of a report, in words: what stands on the page and on the terminal."""
+"""The figures of a report as text, for the page and for the terminal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,12 +35,12 @@ class Figure:
     name: str
     value: str
     of: str
-    """What it is a figure of: unit, denominator."""
+    """What the value refers to: its unit and denominator."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """All that a report says in numbers."""
+    """All numbers of a report."""
 
     calls: int
     headline: list[Figure]
@@ -48,7 +48,7 @@ class Figures:
     queues: list[Row]
     backlog: list[Row]
     ratings: dict[str, list[Row]]
-    """By what a type of rating is, and how many gave it."""
+    """Keyed by a text that names the type of rating and its response rate."""
 
 
 def figures_of(calls: pl.DataFrame) -> Figures:

@@ -41,7 +41,7 @@ class Drawn:
 
 
 def page_of(calls: pl.DataFrame, figures: Figures, period: Period) -> str:
-    """The whole page; without calls it says so, and has no chart."""
+    """The whole page. If there are no calls, the page says so and has no charts."""
     return (
         _environment()
         .get_template("page.html")
@@ -72,13 +72,13 @@ def _environment() -> jinja2.Environment:
 
 
 def _javascript() -> Markup:
-    """Vega, Vega-Lite and Vega-Embed, as they may stand inside a script element."""
+    """Vega, Vega-Lite and Vega-Embed, escaped for use inside a script element."""
     code = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return Markup(code.replace("</script", "<\\/script").replace("<!--", "<\\!--"))  # noqa: S704 - code of libraries
+    return Markup(code.replace("</script", "<\\/script").replace("<!--", "<\\!--"))  # noqa: S704 - the libraries' code
 
 
 def _every(period: Period) -> Every:
-    """Intervals of which a phone can show all."""
+    """An interval that is long enough for a phone to show the whole period."""
     if period.first is None or period.last is None:
         return "1d"
     days = (period.last - period.first).days + 1
@@ -123,7 +123,7 @@ def _charts(calls: pl.DataFrame, every: Every) -> list[Drawn]:
 
 
 def _spec(chart: AnyChart) -> dict[str, Any]:
-    """The chart as wide as the page allows; its title and its theme are the page's."""
+    """The chart, as wide as the page allows. The page supplies the title and the theme."""
     spec: dict[str, Any] = chart.to_dict()
     for name in ("title", "config"):
         spec.pop(name, None)

@@ -1,4 +1,4 @@
-"""Which calls of a lake a report is about."""
+"""The calls of a lake that a report is about."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,26 +13,26 @@ from thulium_frames.lake import Lake, Status
 
 @dataclass(frozen=True)
 class Period:
-    """The days of a report, and what is known of them; `first` and `last` are None in a lake without days."""
+    """The days of a report, and how complete they are. `first` and `last` are None in a lake without days."""
 
     system: str
     time_zone: str
     filters: Sequence[str]
-    """Names of the filters that the lake was made with; their values may be telephone numbers."""
+    """Names of the lake's filters. Their values are left out, because they may be telephone numbers."""
     first: date | None
     last: date | None
     read: tuple[datetime, datetime] | None
-    """When the first and the last of the days were read, by the wall clock of `time_zone`."""
+    """The earliest and the latest moment at which a day was read, by the wall clock of `time_zone`."""
     missing: int
-    """Days that the lake does not have."""
+    """How many days of the period the lake does not have."""
     unsettled: int
-    """Days that the next export reads again."""
+    """How many days of the period the next export reads again."""
 
 
 def read(lake: Lake, first: date | None = None, last: date | None = None) -> tuple[pl.DataFrame, Period]:
-    """The calls of the days from `first` to `last`, both included, else of all the days that the lake has.
+    """The calls of the days from `first` to `last`, both included. None means the lake's first or last day.
 
-    Raises LakeDamagedError when a day among them cannot be read.
+    Raises LakeDamagedError when one of these days cannot be read.
     """
     held = lake.status()
     period = _period(held, first, last)

@@ -1,4 +1,4 @@
-"""Numbers as people read them; a dash where there is none."""
+"""Numbers as text for people; None becomes a dash."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -31,15 +31,15 @@ def create_app(
     source: CallSource,
     *,
     user: str = "demo",
-    password: str = "demo",  # noqa: S107 - a simulator's own, not a secret
+    password: str = "demo",  # noqa: S107 - the simulator's own password is not a secret
     max_limit: int = 100,
     compress: bool = False,
     faults: Faults = NO_FAULTS,
 ) -> SimulatedThulium:
-    """An ASGI application that answers `GET /api/connections` as Thulium's page says, or as wrongly as `faults` say.
+    """An ASGI application that answers `GET /api/connections` as Thulium's page documents it, but with these `faults`.
 
-    Rows are ordered by `date` alone; those with equal dates keep the source's order. With `compress` a client that
-    accepts gzip gets it.
+    Rows are ordered by `date` alone; rows with equal dates keep the source's order. With `compress`, a client that
+    accepts gzip gets gzip.
     """
     rows = soiled(source, faults)
     calls = DriftingCalls(rows, events=faults.drift, until=faults.drift_until, seed=faults.seed)
@@ -56,7 +56,7 @@ def create_app(
 
 class _Connections:
     def __init__(self, calls: CallSource, credentials: bytes, max_limit: int, faults: Faults) -> None:
-        ties = Random(faults.seed) if faults.shuffle_ties else None  # noqa: S311 - to be repeatable, not secret
+        ties = Random(faults.seed) if faults.shuffle_ties else None  # noqa: S311 - must be repeatable, not secret
         self._archive = Archive(calls, order="newest" if faults.newest_first else "oldest", ties=ties)
         self._credentials = credentials
         self._max_limit = max_limit
@@ -83,9 +83,9 @@ class _Connections:
 
 
 def _credentials(user: str, password: str) -> bytes:
-    """What Basic authentication carries: UTF-8, and all after the first colon is the password (RFC 7617)."""
+    """The text that Basic authentication carries, in UTF-8. The password begins after the first colon (RFC 7617)."""
     if ":" in user:
-        raise ValueError("a user name with a colon cannot be told from its password: choose another name")
+        raise ValueError("a user name must not contain a colon, because the password begins there: choose another name")
     return f"{user}:{password}".encode()
 
 
@@ -101,7 +101,7 @@ async def _login(_request: Request) -> Response:
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
-    """Starlette's own refusals, an unknown path or method, in the API's envelope."""
+    """Puts Starlette's own refusals (unknown path, unknown method) into the API's envelope."""
     if not isinstance(error, HTTPException):
         raise error
     return replies.refusal(error.status_code, [error.detail], error.headers)

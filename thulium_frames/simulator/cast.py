@@ -14,7 +14,7 @@ class Agent:
 
 @dataclass(frozen=True)
 class Topic:
-    """What a talk was about, as an agent marks it."""
+    """The subject of a talk, as an agent marks it."""
 
     id: int
     name: str
@@ -24,8 +24,8 @@ class Topic:
 class Queue:
     """A queue of callers.
 
-    `load` is its share of the office's inbound calls, `abandons` the chance that a caller gives up at an average hour,
-    `wait` and `talk` are seconds: the mean wait and the median talk.
+    `load` is the queue's share of the office's inbound calls. `abandons` is the chance that a caller gives up in an
+    average hour. `wait` is the mean wait and `talk` the median talk, both in seconds.
     """
 
     id: int
@@ -42,7 +42,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Campaign:
-    """An outbound campaign with its possible results; the first is for a customer who was not reached."""
+    """An outbound campaign with its possible results; the first result means that nobody was reached."""
 
     id: int
     name: str
@@ -94,7 +94,7 @@ QUEUES = (
     ),
 )
 
-#: The line that never closes.
+#: The queue that never closes.
 NIGHT_QUEUE = Queue(
     *(42, "Pogotowie 24h", "pogotowie_24h", "48120000142", 0.0, 0.08, 14.0, 120.0, AGENTS[9:13]),
     topics=(Topic(391, "Awaria"), Topic(392, "Zgłoszenie pilne")),
@@ -119,7 +119,7 @@ _KNOWN_PERCENT = 60
 
 
 def customer(seed: int, rank: int) -> Customer:
-    """The customer of that rank; the numbers of two ranks below ten million differ."""
+    """The customer of that rank. Any two ranks below ten million have different numbers."""
     prefix = _MOBILE_PREFIXES[rank % len(_MOBILE_PREFIXES)]
     number = f"48{prefix}{(rank * 7_654_321 + seed * 7_919) % 10_000_000:07d}"
     known = (rank * 2_654_435_761 + seed * 40_503) % 2**32 % 100 < _KNOWN_PERCENT

@@ -1,4 +1,4 @@
-"""A generated contact centre: any day of it can be made alone, and is the same every time."""
+"""A generated contact centre. Each day can be generated alone and is always the same."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from thulium_frames.simulator.cast import (
 )
 from thulium_frames.simulator.legs import Call, Leg, Shift, duration, was_talked
 
-#: Shares of `calls_per_day`, measured so that a working day has that many rows on the mean once redials, transfers and
-#: call-backs have been added. From a thousand calls a day on, the night line has a call in every hour of every day.
+#: Shares of `calls_per_day`. Measurements show that with redials, transfers and call-backs the mean working day then
+#: has `calls_per_day` rows. From a thousand calls a day on, the night queue has a call in every hour of every day.
 _INBOUND, _NIGHT, _CAMPAIGN, _PLAIN = 0.65, 0.05, 0.135, 0.06
 _DAY_TO_DAY = 0.05
 _CUSTOMERS_PER_CALL = 12
@@ -28,15 +28,15 @@ _REDIALS, _MOST_TRIES = 0.4, 3
 _CALLED_BACK = 0.7
 _ON_DUTY = 0.75
 
-#: A day's inbound calls come in two parts, so that the next morning need only know the second: a customer missed more
-#: than three hours before closing is rung back the same day.
+#: A day's inbound calls are generated in two parts, because the next morning needs the second part only: a customer
+#: missed more than three hours before closing is called back on the same day.
 _Part = Literal["office", "evening"]
 _EVENING_SECONDS = 3 * 3600
 
 
 @dataclass(frozen=True)
 class GeneratedCall:
-    """One row: the instant it started, to the second, and the record as the API would show it."""
+    """One row: the instant of its start, to the second, and the record as the API would show it."""
 
     started: datetime
     row: dict[str, object]
@@ -46,7 +46,7 @@ class GeneratedCall:
 class Centre:
     """An invented contact centre in Warsaw.
 
-    `calls_per_day` is the mean number of rows from Monday to Friday; with `seconds` the records show them in `date`.
+    `calls_per_day` is the mean number of rows a day from Monday to Friday. With `seconds`, `date` includes seconds.
     """
 
     seed: int = 1
@@ -54,9 +54,9 @@ class Centre:
     seconds: bool = False
 
     def calls(self, day: date) -> list[GeneratedCall]:
-        """All rows dated on that day in Warsaw, by start and then `connection_id`.
+        """All rows dated on that day in Warsaw, sorted by start and then by `connection_id`.
 
-        Depends on the centre and the day only: no other day has to be made first.
+        They depend on the centre and the day only: no other day has to be generated first.
         """
         office, evening = _inbound(self, day, "office"), _inbound(self, day, "evening")
         callbacks = _callbacks(self, day, [*office.missed, *evening.missed])
@@ -74,7 +74,7 @@ class Centre:
 
 
 class _Missed(NamedTuple):
-    """A customer to ring back, at the earliest `due` seconds after midnight."""
+    """A customer to call back, at the earliest `due` seconds after midnight."""
 
     due: int
     queue: Queue
@@ -87,7 +87,7 @@ class _Inbound(NamedTuple):
 
 
 def _rng(centre: Centre, day: date, purpose: str) -> Random:
-    return Random(f"{centre.seed}/{day}/{purpose}")  # noqa: S311 - invented calls are to be repeatable, not secret
+    return Random(f"{centre.seed}/{day}/{purpose}")  # noqa: S311 - invented calls must be repeatable, not secret
 
 
 def _shift(centre: Centre, day: date, rng: Random) -> Shift:
@@ -97,7 +97,7 @@ def _shift(centre: Centre, day: date, rng: Random) -> Shift:
 
 
 def _customer(centre: Centre, rng: Random) -> Customer:
-    """A customer drawn so that a few ring often and most ring rarely."""
+    """Draws a customer: a few customers call often, most call rarely."""
     pool = max(50, centre.calls_per_day * _CUSTOMERS_PER_CALL)
     return customer(centre.seed, int(pool * rng.random() ** 1.7))
 
@@ -107,7 +107,7 @@ def _caller(centre: Centre, rng: Random) -> Customer:
 
 
 def _inbound(centre: Centre, day: date, part: _Part) -> _Inbound:
-    """A part of the day's inbound calls, and who is to be rung back."""
+    """One part of the day's inbound calls, and the customers to call back."""
     rng = _rng(centre, day, part)
     shift = _shift(centre, day, rng)
     calls: list[Call] = []
@@ -136,13 +136,13 @@ def _arrivals(centre: Centre, day: date, part: _Part) -> list[tuple[int, Queue]]
 
 
 def _closing(day: date) -> int:
-    """Seconds after midnight when the office closes; 0 when it does not open, so that all the day is evening."""
+    """Closing time in seconds after midnight. It is 0 on a closed day, so that the whole day counts as evening."""
     hours = rhythm.office_hours(day)
     return hours[1] if hours else 0
 
 
 def _tries(shift: Shift, rng: Random, day: date, start: int, queue: Queue, caller: Customer) -> Iterator[Call]:
-    """The call, and the redials of a caller without patience."""
+    """The call, and the redials of an impatient caller."""
     for _ in range(_MOST_TRIES):
         crowd = rhythm.crowd(day, start) if queue is not NIGHT_QUEUE else 0.0
         call = shift.inbound(start, queue, caller, crowd=crowd)
@@ -153,7 +153,7 @@ def _tries(shift: Shift, rng: Random, day: date, start: int, queue: Queue, calle
 
 
 def _callbacks(centre: Centre, day: date, missed_today: Sequence[_Missed]) -> Iterator[Call]:
-    """Calls to those missed today before closing, and in the morning to those missed yesterday too late for that."""
+    """Call-backs until closing to customers missed today, and in the morning to those left over from yesterday."""
     hours = rhythm.office_hours(day)
     if hours is None:
         return
@@ -167,7 +167,7 @@ def _callbacks(centre: Centre, day: date, missed_today: Sequence[_Missed]) -> It
 
 
 def _left_over(centre: Centre, day: date) -> list[_Missed]:
-    """Those whom nobody could ring back on that day; due from the next midnight on."""
+    """Customers whom nobody could call back on that day; they are due from the next midnight on."""
     closing = _closing(day)
     late = [missed for missed in _inbound(centre, day, "evening").missed if missed.due >= closing]
     return [missed._replace(due=0) for missed in late]
@@ -202,7 +202,7 @@ def _dated(leg: Leg, midnight: int, connection_id: str, number: int, *, seconds:
 
 
 def _recording(leg: Leg, clock: str, number: int) -> str:
-    """Queue, day, wall clock, the customer's number and the call's, as in the vendor's sample."""
+    """A file name of queue, day, wall clock, customer's number and call's number, as in the vendor's sample."""
     day, time = clock.split(" ")
     customer_number = leg.row["src" if leg.row["type"] == "INBOUND" else "dst"] or "anonim"
     return f"{leg.folder}/{day}/{day}_{time.replace(':', '')}_{customer_number}.{number}.wav"

@@ -10,7 +10,7 @@ from thulium_frames.simulator.cast import AGENTS
 from thulium_frames.simulator.faults import Faults
 from thulium_frames.simulator.sources import CallSource, Record
 
-#: What becomes of a record that is struck.
+#: Makes the records that replace one record.
 _Change = Callable[[Random, Record], Sequence[Record]]
 
 _INTEGERS: Final = ("duration", "billsec", "queue_id", "customer_id", "topic_id")
@@ -25,12 +25,12 @@ _UNKNOWN: Final[Sequence[tuple[str, object]]] = (
 
 
 def soiled(source: CallSource, faults: Faults) -> CallSource:
-    """The source itself, or the same calls with the faults that are asked for: for one seed always the same rows."""
+    """The source itself, or its calls with the requested faults. The same seed always gives the same rows."""
     asked = (
         ("twin_legs", faults.twin_legs, _with_twin),
         ("dirty_values", faults.dirty_values, _with_odd_value),
         ("unknown_fields", faults.unknown_fields, _with_unknown_fields),
-        ("equal_rows", faults.equal_rows, _twice),  # the last, so that both are equal
+        ("equal_rows", faults.equal_rows, _twice),  # last, so that no later fault makes the two rows differ
     )
     for name, share, change in asked:
         if share:
@@ -39,7 +39,7 @@ def soiled(source: CallSource, faults: Faults) -> CallSource:
 
 
 class SoiledCalls:
-    """The calls of a source, of which a share is changed; what a day holds depends on the seed and the day only."""
+    """The calls of a source, with a share of them changed. The changes of a day depend on the seed and the day only."""
 
     def __init__(self, source: CallSource, share: float, change: _Change, *, seed: str, cached_days: int = 32) -> None:
         self._source = source
@@ -64,8 +64,8 @@ class SoiledCalls:
     def version(self) -> int:
         return self._source.version()
 
-    def _make(self, day: date, version: int) -> Sequence[Record]:  # noqa: ARG002 - the version is part of the key
-        rng = Random(f"{self._seed}/{day}")  # noqa: S311 - to be repeatable, not secret
+    def _make(self, day: date, version: int) -> Sequence[Record]:  # noqa: ARG002 - part of the cache's key
+        rng = Random(f"{self._seed}/{day}")  # noqa: S311 - must be repeatable, not secret
         return list(self._struck(rng, self._source.records(day)))
 
     def _struck(self, rng: Random, records: Sequence[Record]) -> Iterator[Record]:
@@ -74,7 +74,7 @@ class SoiledCalls:
 
 
 def _with_twin(rng: Random, record: Record) -> Sequence[Record]:
-    """Another phone of the ring group; the twin of a record stands right behind it."""
+    """Adds a leg at another phone of the ring group, right after the record."""
     agent = rng.choice([agent for agent in AGENTS if agent.login != record.row.get("dst_user_login")])
     phone = str(rng.randrange(200, 300))
     if phone == record.row.get("dst"):

@@ -1,4 +1,4 @@
-"""Calls that are inserted, changed and removed while they are read."""
+"""Calls that are inserted, changed and removed while a client reads them."""
 
 from bisect import insort
 from collections import deque
@@ -11,28 +11,28 @@ from typing import Final
 from thulium_frames.simulator.sources import CallSource, Record
 
 _WALL = attrgetter("wall")
-#: Numbers from here on are of calls, customers and notes that no source makes of itself.
+#: New calls, customers and notes have numbers from here on, which no source generates.
 _NEW: Final = 900_000
 _MANY: Final = 100_000
 
 
 class DriftingCalls:
-    """The calls of a source, to which so many events happen between the first request and the request `until`.
+    """The calls of a source, with a number of `events` between the first request and the request `until`.
 
-    An inserted call is there from then on, a removed one is gone, and a changed one has another rating, other tags or
-    another customer: what people edit after a call. `records` is the truth of the moment; a list that was handed out
-    never changes.
+    An event inserts, removes or changes a call. A changed call has another rating, other tags or another customer,
+    which are the fields that people edit after a call. `records` is the truth of the moment. A list that it has
+    returned never changes.
     """
 
     def __init__(self, source: CallSource, *, events: int, until: int, seed: int) -> None:
         self._source = source
-        self._rng = Random(f"{seed}/drift")  # noqa: S311 - to be repeatable, not secret
+        self._rng = Random(f"{seed}/drift")  # noqa: S311 - must be repeatable, not secret
         self._due = deque(sorted(self._rng.choices(range(2, until + 1), k=events)))
         self._edited: dict[date, Sequence[Record]] = {}
         self._events = 0
 
     def advance(self, request: int) -> None:
-        """Lets happen what is due before the request of that number; the first is 1."""
+        """Makes the events happen that are due before the request of that number; the first request is 1."""
         while self._due and self._due[0] <= request:
             self._due.popleft()
             self._happen()
@@ -50,7 +50,7 @@ class DriftingCalls:
         return self._source.version() + self._events
 
     def _happen(self) -> None:
-        """One event on a day that has calls; a source without any stays empty."""
+        """Makes one event happen, on a day that has calls. A source without calls stays empty."""
         days = self.days()
         for day in self._rng.sample(days, len(days)):
             records = list(self.records(day))

@@ -1,4 +1,4 @@
-"""Which faults befall which request. Nothing here knows of HTTP or of connections."""
+"""Which faults hit which request. Nothing here knows about HTTP or connections."""
 
 import math
 from collections import deque
@@ -9,9 +9,9 @@ from time import monotonic
 
 from thulium_frames.simulator.faults import RATES, Faults
 
-#: After these there is no answer that anything else could happen to.
+#: These faults leave no answer, so no other fault can spoil it.
 SILENT = frozenset({"outage", "restart_at", "resets_before"})
-#: The faults that replace the true answer; the first that befalls a request decides.
+#: The faults that replace the true answer. If several hit one request, the first in this order wins.
 _INSTEAD = (
     *("outage", "restart_at", "resets_before", "rate_limit", "unauthorized_from", "forbidden"),
     *("server_errors", "redirects", "html_pages"),
@@ -20,10 +20,10 @@ _INSTEAD = (
 
 @dataclass(frozen=True)
 class Fate:
-    """What befalls one request, by the names of the fields of `Faults`.
+    """The faults that hit one request, by the names of the fields of `Faults`.
 
-    At most one fault comes `instead` of the true answer; those in `then` spoil the body or its delivery. `rng` draws
-    what remains to be chosen.
+    At most one fault comes `instead` of the true answer. The faults in `then` spoil the body or its delivery. `rng`
+    makes the random choices that remain.
     """
 
     instead: str | None
@@ -32,13 +32,13 @@ class Fate:
 
     @property
     def names(self) -> frozenset[str]:
-        """All faults that befall the request."""
+        """All faults that hit the request."""
         return self.then if self.instead is None else self.then | {self.instead}
 
 
 def fate_of(number: int, faults: Faults, *, is_too_many: bool = False) -> Fate:
-    """What befalls the request of that number, the first is 1: it depends on nothing but the arguments."""
-    rng = Random(f"{faults.seed}/{number}")  # noqa: S311 - to be repeatable, not secret
+    """The faults that hit the request of that number; the first request is 1. They depend on the arguments only."""
+    rng = Random(f"{faults.seed}/{number}")  # noqa: S311 - must be repeatable, not secret
     struck = {name for name in RATES if rng.random() < getattr(faults, name)}
     if faults.failures_first and number > faults.failures_first:
         struck.clear()
@@ -51,7 +51,7 @@ def fate_of(number: int, faults: Faults, *, is_too_many: bool = False) -> Fate:
 
 
 def _scheduled(number: int, faults: Faults) -> set[str]:
-    """The faults whose time is fixed."""
+    """The faults that hit this request for certain, not by chance."""
     first, last = faults.outage or (0, 0)
     is_due = {
         "outage": first <= number <= last,
@@ -63,7 +63,7 @@ def _scheduled(number: int, faults: Faults) -> set[str]:
 
 
 class RateLimit:
-    """Lets so many requests pass in any window of that many seconds; none of them when the limit is 0 is refused."""
+    """Lets at most `limit` requests pass in any `window` seconds. A limit of 0 is no limit."""
 
     def __init__(self, limit: int, window: float, *, clock: Callable[[], float] = monotonic) -> None:
         self._passed: deque[float] = deque(maxlen=limit)
@@ -72,7 +72,7 @@ class RateLimit:
         self._clock = clock
 
     def wait(self) -> int:
-        """0 when a request may pass now, else after how many whole seconds one may."""
+        """0 if a request may pass now, else the number of whole seconds until one may."""
         if not self._limit:
             return 0
         now = self._clock()

@@ -1,4 +1,4 @@
-"""What stands between a client and the API: the faults of networks, of proxies and of servers under load."""
+"""The faults between a client and the API: those of networks, of proxies and of servers under load."""
 
 import asyncio
 from collections import Counter
@@ -23,20 +23,20 @@ _CONTENT_LENGTH: Final = b"content-length"
 
 
 class SimulatedThulium:
-    """The simulated system: an ASGI application that knows the truth, and counts what it was asked and what it did."""
+    """The simulated system: an ASGI application that knows the truth, and counts requests and faults."""
 
     def __init__(self, api: ASGIApp, calls: DriftingCalls, faults: Faults) -> None:
         self._api = api
         self._calls = calls
         self._faults = faults
         self._limit = RateLimit(faults.rate_limit, faults.rate_window)
-        #: How many requests have come to the API, those without an answer included.
+        #: The number of requests that have come to the API, including those without an answer.
         self.requests = 0
-        #: How many requests each fault has befallen, by the name of its field; faults of the rows are not counted.
+        #: The number of requests that each fault has hit, by the name of its field. Faults of rows are not counted.
         self.dealt: Counter[str] = Counter()
 
     def truth(self, first_day: date = date.min, last_day: date = date.max) -> list[dict[str, object]]:
-        """The rows of these days, both included, as they stand now, oldest first: what a perfect reader would get."""
+        """The rows of these days, both included, as they are now, oldest first. A perfect reader would get these."""
         days = (day for day in self._calls.days() if first_day <= day <= last_day)
         return [dict(record.row) for day in days for record in self._calls.records(day)]
 
@@ -112,7 +112,7 @@ def _told(response: Response) -> _Answer:
 
 
 async def _asked(api: ASGIApp, scope: Scope, receive: Receive) -> _Answer:
-    """The true answer, kept back."""
+    """The true answer, collected here and not sent to the client."""
     messages: list[Message] = []
 
     async def keep(message: Message) -> None:
@@ -139,7 +139,7 @@ def _flipped(body: bytes, rng: Random) -> bytes:
 
 
 async def _pause(seconds: float, receive: Receive) -> None:
-    """Lets the time pass, but not for a client that has left."""
+    """Waits for that many seconds, or until the client leaves."""
     if seconds:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -1,4 +1,4 @@
-"""How one call becomes rows: who answers, how long it takes, what the record says. No clock and no ids yet."""
+"""How one call becomes rows: who answers, how long it takes, what the record says. Dates and ids are added later."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from thulium_frames.simulator.cast import (
 Row = dict[str, object]
 _T = TypeVar("_T")
 
-#: Every field of a record, in the order of the API, as it looks when there is nothing to say.
+#: Every field of a record, in the API's order, with the value that stands for "nothing".
 BLANK: Final[Mapping[str, object]] = {
     **{"date": "", "src": "", "dst": "", "disposition": "", "duration": 0, "billsec": 0, "operator": TRUNKS[0]},
     **{"filename": "", "user": "", "user_login": "", "dst_user": "", "dst_user_login": ""},
@@ -32,7 +32,7 @@ BLANK: Final[Mapping[str, object]] = {
 _FACES = ("happy", "happy", "happy", "neutral", "sad")
 _STARS = ("5", "5", "4", "4", "3", "2", "1")
 
-#: Chances per call, chosen to look like a centre and not taken from any.
+#: Chances per call. They are invented to look realistic, and come from no real centre.
 _REFUSED = 0.006
 _VOICEMAIL = 0.02
 _TRANSFER = 0.06
@@ -45,14 +45,14 @@ _REACHED, _NOT_REACHED, _BUSY = 0.62, 0.86, 0.96
 
 @dataclass(slots=True)
 class Leg:
-    """One row in the making: its start in seconds since midnight and the folder of its recording."""
+    """One unfinished row, with its start in seconds since midnight and the folder of its recording."""
 
     start: int
     row: Row
     folder: str
 
 
-#: One call: its legs in time order, more than one after a transfer.
+#: One call: its legs in time order. A transferred call has several legs.
 Call = list[Leg]
 
 
@@ -67,9 +67,9 @@ def was_talked(call: Call) -> bool:
 
 
 class Shift:
-    """The agents at work on one day, and the chance that decides about every call of theirs.
+    """The agents at work on one day, and the random choices in their calls.
 
-    Agents are drawn, not scheduled: two talks of one agent may overlap.
+    Agents are drawn at random, not scheduled, so two talks of one agent may overlap.
     """
 
     def __init__(self, rng: Random, roster: Mapping[int, Sequence[Agent]]) -> None:
@@ -98,7 +98,7 @@ class Shift:
         return [Leg(start, row, queue.folder)]
 
     def callback(self, start: int, queue: Queue, customer: Customer) -> Call:
-        """An agent of the queue rings back a customer whose call was missed."""
+        """An agent of the queue calls back a customer whose call was missed."""
         leg = self._outbound(start, self._one_of(self._roster[queue.id]), customer, talk=queue.talk)
         leg.row.update(queue_id=queue.id, tags=[CALLBACK_TAG])
         leg.folder = queue.folder

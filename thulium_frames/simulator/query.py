@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from thulium_frames.simulator.faults import DateTo
 
-#: Bounds of a query that names none; they compare with the API's wall clock, which has no zone.
+#: The bounds of a query without dates. They have no time zone, like the API's wall clock.
 EARLIEST: Final = datetime(1, 1, 1)
 LATEST: Final = datetime(9999, 12, 31, 23, 59, 59)
 
@@ -30,7 +30,7 @@ class BadQueryError(Exception):
 
 
 class Parameters(Protocol):
-    """The query string of a request: the last value of a name, or all of them."""
+    """The query string of a request: `get` returns the last value of a name, `getlist` all its values."""
 
     def get(self, key: str) -> str | None: ...
 
@@ -39,7 +39,7 @@ class Parameters(Protocol):
 
 @dataclass(frozen=True)
 class Criteria:
-    """Which records are asked for: wall clock from `since`, before `until`, and fields equal to what was asked."""
+    """The records to find: wall clock from `since` on and before `until`, with fields equal to the given values."""
 
     since: datetime = EARLIEST
     until: datetime = LATEST
@@ -49,11 +49,11 @@ class Criteria:
 
     @property
     def looks_at_rows(self) -> bool:
-        """Whether anything but the date decides."""
+        """Whether the criteria include anything besides the date."""
         return bool(self.text or self.ids or self.tags)
 
     def matches(self, row: Mapping[str, object]) -> bool:
-        """Whether the fields of the record are those asked for; the date is not looked at."""
+        """Whether the fields of the record match. The date is not checked."""
         wanted = (*self.text, *self.ids)
         return all(row.get(name) == value for name, value in wanted) and has_all_tags(row.get("tags"), self.tags)
 
@@ -77,10 +77,10 @@ def has_all_tags(attached: object, wanted: Sequence[str]) -> bool:
 
 
 def read_query(parameters: Parameters, *, max_limit: int, date_to_means: DateTo = "unit") -> Query:
-    """The request that the parameters make; unknown ones are ignored.
+    """The request that these parameters describe. Unknown parameters are ignored.
 
     Raises:
-        BadQueryError: one or more parameters make no sense.
+        BadQueryError: one or more parameters are invalid.
     """
     reader = _Reader(parameters)
     query = Query(
@@ -96,7 +96,7 @@ def read_query(parameters: Parameters, *, max_limit: int, date_to_means: DateTo 
 
 
 class _Reader:
-    """Reads all parameters before it complains about any."""
+    """Reads all parameters and collects their problems, so that one answer names them all."""
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
@@ -155,10 +155,10 @@ class _Reader:
 
 
 def read_moment(text: str, *, past_the_end: bool) -> datetime:
-    """The beginning of the day or minute that the text names, or the first moment after it.
+    """The beginning of the day or minute that the text names, or the first moment after its end.
 
     Raises:
-        ValueError: the text is no date, or there is no such date.
+        ValueError: the text is not a date, or that date does not exist.
     """
     parts = _DATE.fullmatch(text)
     if parts is None:

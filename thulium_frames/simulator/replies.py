@@ -23,13 +23,13 @@ _SERVER_ERRORS: Final = {
 
 
 def answer(status: int, body: bytes, headers: Mapping[str, str] | None = None, *, request_id: str = "") -> Response:
-    """A body of JSON, under an id of its own unless one is given."""
+    """An answer with a JSON body. It gets a new request id unless one is given."""
     identified = {**(headers or {}), "X-Request-Id": request_id or uuid.uuid4().hex}
     return Response(body, status, identified, "application/json")
 
 
 def refusal(status: int, messages: Sequence[str], headers: Mapping[str, str] | None = None) -> Response:
-    """The API's envelope for what it does not do."""
+    """A refusal, in the API's envelope for errors."""
     request_id = uuid.uuid4().hex
     problems = [{"message": message, "code": status} for message in messages]
     body = msgspec.json.encode({"request_id": request_id, "errors": problems})
@@ -37,23 +37,23 @@ def refusal(status: int, messages: Sequence[str], headers: Mapping[str, str] | N
 
 
 def unauthorized() -> Response:
-    """No credentials, or wrong ones."""
+    """401: the credentials are missing or wrong."""
     return refusal(401, ["Authentication is required"], _CHALLENGE)
 
 
 def forbidden() -> Response:
-    """The API user's list of methods lacks this one."""
+    """403: the API user may not call this method."""
     return refusal(403, ["The API user may not call this method"])
 
 
 def too_many(wait: int, style: RetryAfter) -> Response:
-    """The client is to wait for that many seconds."""
+    """429: the client must wait for that many seconds."""
     after = str(wait) if style == "seconds" else formatdate(int(time.time()) + 1 + wait, usegmt=True)
     return refusal(429, ["Too many requests"], {"Retry-After": after})
 
 
 def server_error(rng: Random) -> Response:
-    """One of the errors of a server or of the proxy before it, in the form of either."""
+    """A random 500, 502, 503 or 504, in the API's envelope or as the HTML page of a proxy."""
     status, reason = rng.choice(list(_SERVER_ERRORS.items()))
     if rng.random() < 0.5:
         return refusal(status, [reason])
@@ -61,21 +61,21 @@ def server_error(rng: Random) -> Response:
 
 
 def redirect(url: str) -> Response:
-    """The answer stands elsewhere."""
+    """302: the client must ask at that address."""
     return RedirectResponse(url, 302)
 
 
 def login_page() -> Response:
-    """What the panel shows to whom it does not know."""
+    """The page that the panel shows to users who are not logged in."""
     return page("Thulium", '<form method="post"><input name="login"><input name="password" type="password"></form>')
 
 
 def unexpected_page() -> Response:
-    """What a proxy or a panel may say instead of the API, with the status of success."""
+    """An HTML page with status 200. A proxy or the panel may send one instead of the API's answer."""
     return page("Przerwa techniczna", "Wracamy za chwilę.")
 
 
 def page(title: str, text: str, *, status: int = 200) -> Response:
-    """A page for people."""
+    """An HTML page for people."""
     head = f'<!DOCTYPE html>\n<html lang="pl"><head><meta charset="utf-8"><title>{title}</title></head>'
     return HTMLResponse(f"{head}\n<body><h1>{title}</h1>{text}</body></html>\n", status)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 
-#: Month and day of the Polish public holidays with a fixed date on which nobody works and nobody rings.
+#: Month and day of the Polish public holidays with a fixed date. Nobody works and nobody calls on them.
 HOLIDAYS = frozenset({(1, 1), (1, 6), (5, 1), (5, 3), (8, 15), (11, 1), (11, 11), (12, 25), (12, 26)})
 
 _HOUR = 3600
@@ -20,7 +20,7 @@ _OFFICE_HOURS = {**dict.fromkeys(range(5), (8, 20)), 5: (9, 15)}
 _HOUR_WEIGHT = dict(zip(range(8, 20), (5.0, 9.0, 13.0, 11.0, 8.5, 9.5, 12.0, 10.0, 8.0, 6.0, 4.0, 3.0), strict=True))
 _MEAN_WEIGHT = sum(_HOUR_WEIGHT.values()) / len(_HOUR_WEIGHT)
 
-#: From this hour on most agents have gone home, so that fewer callers wait as if they were more.
+#: From this hour on most agents have gone home, so each caller makes the queues this many times more crowded.
 _EVENING_HOUR, _EVENING_CROWD = 18, 4.0
 
 
@@ -40,7 +40,7 @@ def length(day: date) -> int:
 
 
 def load(day: date) -> float:
-    """How busy the office is; 1 is the mean from Monday to Friday, 0 a day on which it is closed."""
+    """How busy the office is: 1 is the mean from Monday to Friday, 0 is a closed day."""
     return 0.0 if is_holiday(day) else _WEEKDAY_LOAD[day.weekday()]
 
 
@@ -60,12 +60,12 @@ def crowd(day: date, second: int) -> float:
 
 
 def how_many(rng: Random, mean: float) -> int:
-    """A count that varies about its mean as independent arrivals do (Poisson, by its normal approximation)."""
+    """A random number of independent arrivals with that mean (Poisson, by its normal approximation)."""
     return max(0, round(rng.gauss(mean, math.sqrt(mean)))) if mean > 0 else 0
 
 
 def office_moments(rng: Random, day: date, count: int) -> list[int]:
-    """Arrivals during office hours, with peaks at 10 and 14, in no order; none when the office is closed."""
+    """Arrivals during office hours, unsorted, with peaks at 10 and 14; none when the office is closed."""
     hours = office_hours(day)
     if hours is None:
         return []

@@ -1,4 +1,4 @@
-"""Which records answer a query, and which of them stand on its page. Nothing here knows of HTTP."""
+"""Which records match a query, and which of them are on its page. Nothing here knows about HTTP."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
@@ -20,9 +20,9 @@ _WALL = attrgetter("wall")
 
 @dataclass(frozen=True)
 class Selection:
-    """The records found, oldest first, as positions within their days; days without any are left out.
+    """The records found, oldest first, as positions within their days. Days without such records are left out.
 
-    `ends[i]` is the number of records found up to and with the day `days[i]`.
+    `ends[i]` is the number of records found up to the end of the day `days[i]`.
     """
 
     days: Sequence[date]
@@ -33,7 +33,7 @@ class Selection:
         return self.ends[-1] if self.ends else 0
 
     def places(self, start: int, stop: int) -> Iterator[tuple[date, int]]:
-        """Day and position of the records numbered from `start` up to, but without, `stop`."""
+        """Day and position of the records with the numbers from `start` to `stop`, without `stop` itself."""
         for index in range(bisect_right(self.ends, start), len(self.days)):
             first = self.ends[index] - len(self.positions[index])
             if first >= stop:
@@ -52,11 +52,11 @@ class Archive:
         self._remembered = lru_cache(maxsize=64)(self._find)
 
     def answer(self, query: Query) -> tuple[int, list[Record]]:
-        """How many records were found, and those on the page that is asked for."""
+        """The number of records found, and the records on the requested page."""
         found = self._remembered(query.criteria, self._source.version())
         return len(found), self._page(found, query.offset, query.limit)
 
-    def _find(self, criteria: Criteria, version: int) -> Selection:  # noqa: ARG002 - the version is part of the key
+    def _find(self, criteria: Criteria, version: int) -> Selection:  # noqa: ARG002 - part of the cache's key
         days: list[date] = []
         positions: list[Sequence[int]] = []
         for day in _days_within(self._source.days(), criteria):
@@ -78,7 +78,7 @@ class Archive:
         return [position for position in range(first, end) if criteria.matches(records[position].row)]
 
     def _page(self, found: Selection, offset: int, limit: int) -> list[Record]:
-        """Takes along all records that share a moment with the page's ends, so that ties are ordered as a whole."""
+        """Also reads every record of the same moment as the page's first or last, to order all ties together."""
         total = len(found)
         stop = min(offset + limit, total)
         if offset >= stop:
@@ -93,7 +93,7 @@ class Archive:
         return records[skipped : skipped + stop - offset]
 
     def _moment_of(self, found: Selection, number: int) -> tuple[int, int]:
-        """Where the records begin and end that share the moment of the record with that number."""
+        """The records of the same moment as record `number`: the number of the first, and the one after the last."""
         index = bisect_right(found.ends, number)
         records, positions = self._source.records(found.days[index]), found.positions[index]
         first = found.ends[index] - len(positions)

@@ -16,13 +16,13 @@ from thulium_frames.simulator.wire import RESTART, WiredProtocol, reset
 
 #: Requests that still run when the server stops are cancelled after this many seconds.
 _GRACE_SECONDS: Final = 1
-#: After so many turns of the loop, a connection that was accepted has its protocol and can be reset.
+#: An accepted connection has its protocol, and can be reset, after this many turns of the event loop.
 _TURNS: Final = 3
 
 
 @contextmanager
 def running(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """The base URL of the application, served by a thread until the block is left; port 0 takes a free one.
+    """Serves the application in a thread until the block ends, and yields its base URL. Port 0 takes a free port.
 
     Raises:
         OSError: the port is taken.
@@ -46,7 +46,7 @@ def running(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Iterator
 def serve(
     app: ASGIApp, *, host: str = "127.0.0.1", port: int = 8000, on_ready: Callable[[str], object] | None = None
 ) -> None:
-    """Serves the application until it is interrupted, and returns then; `on_ready` is told the base URL once.
+    """Serves the application until an interrupt, then returns. Calls `on_ready` once, with the base URL.
 
     Raises:
         OSError: the port is taken.
@@ -61,7 +61,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """A quiet server that tells when it accepts connections, and lets the application end them."""
+    """A server that logs little, reports when it accepts connections, and lets the application end them."""
 
     def __init__(self, app: ASGIApp, on_started: Callable[[], object]) -> None:
         super().__init__(
@@ -85,7 +85,7 @@ class _Server(uvicorn.Server):
         self._on_started()
 
     def _restart(self, seconds: float) -> None:
-        """Resets all connections and refuses new ones, as a server does that is started again."""
+        """Resets all connections and refuses new ones for that many seconds, like a server that restarts."""
         for server in self.servers:
             for listener in server.sockets:
                 asyncio.get_running_loop().remove_reader(listener)
@@ -101,7 +101,7 @@ class _Server(uvicorn.Server):
             WiredProtocol, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         with ExitStack() as undo:
-            listener = undo.enter_context(_listener(host, port))  # keeps the port, and refuses until it listens
+            listener = undo.enter_context(_listener(host, port))  # holds the port; refuses until it listens
             for connection in list(self.server_state.connections):
                 if isinstance(connection, WiredProtocol):
                     reset(connection.transport)
@@ -113,21 +113,21 @@ class _Server(uvicorn.Server):
 
 
 def _run(server: _Server, listener: socket.socket, ready: Event) -> None:
-    """Runs the server and lets the waiting thread go on even when it does not start."""
+    """Runs the server. The waiting thread continues even if the server does not start."""
     try:
         server.run(sockets=[listener])
-    except SystemExit:  # uvicorn's way to say that the application's start-up failed
+    except SystemExit:  # uvicorn raises it when the application fails to start
         return
     finally:
         ready.set()
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    """A bound socket that says it is TCP: asyncio sends small answers without delay on such sockets only."""
+    """A bound socket with TCP named as its protocol, because asyncio delays small answers on other sockets."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # elsewhere the option would let two servers share a port
+        if os.name == "posix":  # on Windows the option would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
     except OSError:

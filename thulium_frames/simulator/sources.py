@@ -22,7 +22,7 @@ _SERVED_AS_NULL: Final = "tags"
 
 
 class Record:
-    """One row as the API holds it: the wall clock its `date` shows, its fields, and its JSON."""
+    """One row as the API holds it: the wall clock of its `date`, its fields, and its JSON."""
 
     __slots__ = ("_json", "row", "wall")
 
@@ -32,7 +32,7 @@ class Record:
         self._json: dict[tuple[bool, bool, bool], bytes] = {}
 
     def json(self, *, tags: bool, topics: bool, numbers_as_text: bool = False) -> bytes:
-        """The record's JSON, with `tags` and `topic_id` or without; encoded once."""
+        """The record's JSON, with or without `tags` and `topic_id`. Each form is encoded only once."""
         encoded = self._json.get((tags, topics, numbers_as_text))
         if encoded is None:
             hidden = {name for name, shown in (("tags", tags), ("topic_id", topics)) if not shown}
@@ -58,17 +58,17 @@ class CallSource(Protocol):
         """All days it holds, in order."""
 
     def records(self, day: date) -> Sequence[Record]:
-        """The rows of the day by wall clock; rows of one moment in an order of the source's own."""
+        """The rows of the day, sorted by wall clock. The source decides the order of rows of the same moment."""
 
     def count(self, day: date) -> int:
         """How many rows the day has."""
 
     def version(self) -> int:
-        """A number that changes whenever an answer may: until then answers may be remembered."""
+        """A number that changes whenever answers may change. Answers of the same version may be cached."""
 
 
 class GeneratedCalls:
-    """The calls of an invented centre from `first_day` to `last_day`, both included, made when they are asked for."""
+    """The calls of an invented centre from `first_day` to `last_day`, both included. Days are generated on demand."""
 
     def __init__(self, centre: Centre, first_day: date, last_day: date, *, cached_days: int = 32) -> None:
         length = (last_day - first_day).days + 1
@@ -97,9 +97,9 @@ class GeneratedCalls:
 
 
 class LakeCalls:
-    """The calls of a lake of day files, served as the API would have told them.
+    """The calls of a lake of day files, in the form of the API.
 
-    Which days there are is looked up once, and a day that was read may be remembered.
+    The list of days is read once, at the start. A day that has been read may stay in memory.
 
     Raises:
         FileNotFoundError: there is no such directory.
@@ -147,7 +147,7 @@ def _holds(days: Sequence[date], day: date) -> bool:
 
 
 def _told(row: dict[str, Any], midnight: datetime) -> Record:
-    """A row of the lake as the record it came from: `""` for nothing, and the rescued values raw in their places."""
+    """The record that a row of the lake came from: `""` for null, except in `tags`, and rescued values raw."""
     wall = row["date"] or midnight
     told: dict[str, object] = {"date": _clock(wall)}
     for name, value in row.items():
@@ -161,5 +161,5 @@ def _told(row: dict[str, Any], midnight: datetime) -> Record:
 
 
 def _clock(wall: datetime) -> str:
-    """The wall clock in the API's form, with seconds only when there are any."""
+    """The wall clock in the API's form. Seconds of zero are left out."""
     return wall.isoformat(" ", "auto" if wall.second or wall.microsecond else "minutes")

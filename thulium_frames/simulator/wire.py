@@ -1,8 +1,9 @@
 """What faults may do to a connection, below HTTP.
 
-ASGI has no word for ending a connection. The server's protocol knows the transport, and uvicorn copies the state of
-its protocol into the scope of each request: so the application finds a `Wire` there. That keeps HTTP in one parser; a
-relay in front of the server would have to find the requests in the bytes again to know which of them to spoil.
+An ASGI application cannot end a connection. The server's protocol can, because it knows the transport. uvicorn copies
+the state of its protocol into the scope of each request, so the application finds a `Wire` there. With this solution
+only one parser reads HTTP. A relay in front of the server would have to parse the requests a second time to know which
+of them to spoil.
 """
 
 import os
@@ -16,9 +17,9 @@ from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _WIRE: Final = "wire"
-#: Where the server leaves its means to restart for the wires it makes.
+#: The key in the server's state under which wires find the function that restarts the server.
 RESTART: Final = "restart"
-#: On, and no time to linger: closing throws away what was not sent and resets the connection.
+#: SO_LINGER is on with a time of 0: closing discards all unsent bytes and resets the connection.
 _NO_LINGER: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
@@ -34,18 +35,18 @@ class Wire:
         reset(self._transport)
 
     def close(self) -> None:
-        """Ends the connection in good order once all that was written is sent."""
+        """Closes the connection normally, after all written bytes are sent."""
         self._transport.close()
 
     def restart(self, seconds: float) -> None:
-        """Resets all connections of the server, and has new ones refused for so long."""
+        """Resets all connections of the server, which then refuses new ones for that many seconds."""
         self._restart(seconds)
 
 
 class WiredProtocol(H11Protocol):
-    """HTTP/1.1 whose requests carry their `Wire`."""
+    """HTTP/1.1 that puts a `Wire` into the scope of each request."""
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as the class above has it
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # the base's signature
         super().connection_made(transport)
         self.app_state: dict[str, Any] = {**self.app_state, _WIRE: Wire(transport, self.app_state[RESTART])}
 
@@ -54,7 +55,7 @@ def wire_of(scope: Scope) -> Wire:
     """The connection of a request.
 
     Raises:
-        RuntimeError: the server is not the simulator's own, and hands over no connections.
+        RuntimeError: the server is not the simulator's own, so it gives no access to its connections.
     """
     wire = scope.get("state", {}).get(_WIRE)
     if not isinstance(wire, Wire):
@@ -66,6 +67,6 @@ def wire_of(scope: Scope) -> Wire:
 
 
 def reset(transport: Transport) -> None:
-    """Ends a connection with a TCP reset, whatever is still on its way."""
+    """Ends a connection with a TCP reset. Bytes that are still on their way are lost."""
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()

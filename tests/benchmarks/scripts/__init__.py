@@ -1,4 +1,4 @@
-"""The peers, each the program that somebody would write with it: `URL ROWS FOLDER REQUESTS_IN_FLIGHT`.
+"""The peers, each as a typical program that uses it. The arguments are `URL ROWS FOLDER REQUESTS_IN_FLIGHT`.
 
-They are told how many rows there are, which spares those that need it a request and a round trip.
+Each program gets the number of rows. This saves a request and a round trip for those that need the number.
 """

@@ -1,4 +1,4 @@
-"""What the peers that must be told are told: where the pages are, and which fields of a record are text."""
+"""What some peers need to know in advance: the addresses of the pages, and the text fields of a record."""
 
 TEXTS = (
     *("date", "src", "dst", "disposition", "operator", "filename", "user", "user_login", "dst_user", "dst_user_login"),

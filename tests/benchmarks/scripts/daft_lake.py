@@ -1,4 +1,4 @@
-"""Daft: all pages downloaded at once, told what the records look like, written by day."""
+"""Daft: downloads all pages at once with a given schema, and writes them by day."""
 
 import sys
 

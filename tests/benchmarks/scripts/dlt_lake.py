@@ -1,4 +1,4 @@
-"""dlt: its REST source, paged by offset, to Parquet files."""
+"""dlt: reads with its REST source, paged by offset, and writes Parquet files."""
 
 import sys
 from typing import Any

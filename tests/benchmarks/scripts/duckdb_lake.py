@@ -1,4 +1,4 @@
-"""DuckDB: `read_json` over all pages, written by day. Its httpfs comes as a package, for machines without its site."""
+"""DuckDB: `read_json` over all pages, written by day. httpfs is a package here, for machines without DuckDB's site."""
 
 import sys
 from pathlib import Path
@@ -26,7 +26,7 @@ def main(url: str, rows: str, folder: str, in_flight: str) -> None:
     extension = next(Path(duckdb_extension_httpfs.__file__).parent.rglob("*.duckdb_extension"))
     connection = duckdb.connect(config={"threads": in_flight})
     connection.execute(f"LOAD '{extension}'")
-    connection.execute("SET force_download = true")  # one request a page, where it would send three
+    connection.execute("SET force_download = true")  # one request a page instead of three
     connection.execute(COPY % folder, {"urls": page_urls(url, rows)})
 
 

@@ -1,4 +1,4 @@
-"""Download alone: one page after the other, and nothing is made of it."""
+"""Download only: one page after the other. The script does nothing with the pages."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The script that one writes first: a loop over `offset`, a frame of all records, a folder for each day."""
+"""The script that people write first: a loop over `offset`, a frame of all records, a folder for each day."""
 
 import sys
 from typing import Any

@@ -1,9 +1,9 @@
-"""polars-api: a column of addresses, a column of pages, told what the records look like, written by day."""
+"""polars-api: turns a column of addresses into a column of pages with a given schema, and writes them by day."""
 
 import sys
 
 import polars as pl
-import polars_api  # noqa: F401 - it adds `.api` to expressions
+import polars_api  # noqa: F401 - the import adds `.api` to expressions
 
 from tests.benchmarks.scripts.columns import TEXTS, page_urls
 
@@ -17,7 +17,7 @@ PAGE = pl.Struct({"count": pl.Int64, "result": pl.List(pl.Struct(CALL))})
 
 
 def main(url: str, rows: str, folder: str, in_flight: str) -> None:
-    address = pl.col("url").api  # type: ignore[attr-defined]  # polars_api put it there
+    address = pl.col("url").api  # type: ignore[attr-defined]  # polars_api adds it
     body = address.aget(max_concurrency=int(in_flight), on_error="raise")
     pages = pl.DataFrame({"url": page_urls(url, rows)}).select(page=body).select(pl.col("page").str.json_decode(PAGE))
     calls = pages.select(pl.col("page").struct.field("result").explode()).unnest("result")
