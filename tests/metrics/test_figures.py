@@ -14,7 +14,7 @@ Figure = Callable[..., Any]
 
 #: Each function, with its required options.
 FIGURES: dict[str, dict[str, Any]] = {
-    **{name: {} for name in metrics.__all__ if name not in ("Denominator", "Every", "normalised")},
+    **{name: {} for name in metrics.__all__ if name not in ("Denominator", "Every", "avg_talk", "normalised")},
     "service_level": {"denominator": "less_short_abandons"},
     "by_interval": {"every": "1h", "denominator": "handled"},
 }

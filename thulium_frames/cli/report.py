@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import thulium_frames
-from thulium_frames.cli.extras import extra
+from thulium_frames.cli.extras import extra, extras
 from thulium_frames.cli.options import HELP, debug_option, existing_lake
 from thulium_frames.errors import SettingsError
 
@@ -60,7 +60,8 @@ def _made(lake: Path, first: date | None, last: date | None, output: Path) -> tu
 
     made = extra("report")
     calls, period = made.read(thulium_frames.Lake(lake), first, last)
-    figures = made.figures_of(calls)
+    with extras():
+        figures = made.figures_of(calls)
     page = made.page_of(calls, figures, period)
     try:
         with replacing(output) as staged:
