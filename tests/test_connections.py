@@ -4,6 +4,7 @@ import gc
 import threading
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -13,9 +14,10 @@ import pytest
 
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Thulium
-from thulium_frames.errors import ApiError, ContractError, FilterError, SettingsError
-from thulium_frames.reading import Reading, Span
+from thulium_frames.errors import ApiError, FilterError, SettingsError
+from thulium_frames.reading import Grain, Reading, Span
 from thulium_frames.reading.crew import read_pieces
+from thulium_frames.reading.grain import Ends
 from thulium_frames.records.call import HeldCall, Record, calls_of
 from thulium_frames.records.decode import Page, to_batch
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
@@ -178,6 +180,9 @@ def to_warsaw(calls: Sequence[HeldCall]) -> pa.RecordBatch:
     return to_batch(calls, "Europe/Warsaw")
 
 
+pieces_of = partial(read_pieces, grain=Grain(Ends.BY_MINUTE), on_count=id)
+
+
 def test_what_was_proven_before_an_error_is_delivered_before_it() -> None:
     asked: list[Window] = []
 
@@ -187,7 +192,7 @@ def test_what_was_proven_before_an_error_is_delivered_before_it() -> None:
             raise ApiError("the system is gone")
         return by_the_minute(window, span, stop)
 
-    pieces = read_pieces(WHOLE_DAY, ask, to_warsaw, reading=Reading(page_rows=10), workers=1, on_count=id)
+    pieces = pieces_of(WHOLE_DAY, ask, to_warsaw, reading=Reading(page_rows=10), workers=1)
     piece = next(pieces)
     assert (piece.window.start, piece.batch.num_rows) == (DAWN, 18 * 9)
     with pytest.raises(ApiError, match="the system is gone"):
@@ -207,16 +212,16 @@ def test_a_call_that_cannot_be_placed_stops_no_window_before_its_own() -> None:
         return page
 
     def to_columns(calls: Sequence[HeldCall]) -> pa.RecordBatch:
-        batch = to_warsaw(calls)
-        if batch["date"].null_count:
-            late.set()
-        return batch
+        late.set()
+        return to_warsaw(calls)
 
     reading = Reading(page_rows=10, window_rows=300)
-    pieces = read_pieces(WHOLE_DAY, ask, to_columns, reading=reading, workers=2, on_count=id)
-    assert next(pieces).window.start == DAWN
-    with pytest.raises(ContractError, match="no date that can be read"):
-        list(pieces)
+    pieces = pieces_of(WHOLE_DAY, ask, to_columns, reading=reading, workers=2)
+    first = next(pieces)
+    assert (first.window.start, first.undated) == (DAWN, [])
+    undated = [call for piece in pieces for call in piece.undated]
+    assert {call.day for call in undated} == {DAWN.date()}
+    assert all("src" in call.call.line.decode() for call in undated)
 
 
 def test_columns_are_built_in_the_thread_that_takes_them() -> None:
@@ -228,6 +233,6 @@ def test_columns_are_built_in_the_thread_that_takes_them() -> None:
         return to_warsaw(calls)
 
     reading = Reading(page_rows=10, batch_rows=50)
-    pieces = list(read_pieces(WHOLE_DAY, by_the_minute, to_columns, reading=reading, workers=3, on_count=id))
+    pieces = list(pieces_of(WHOLE_DAY, by_the_minute, to_columns, reading=reading, workers=3))
     assert sum(piece.batch.num_rows for piece in pieces) == 600
     assert builders == {threading.current_thread()}

@@ -42,7 +42,7 @@ from thulium_frames.errors import (
     ThuliumFramesError,
     UnprovenWindowError,
 )
-from thulium_frames.reading import Reading, Span
+from thulium_frames.reading import Grain, Reading, Span
 from thulium_frames.reading.crew import Ask, read_pieces
 from thulium_frames.records.decode import Page, read_page, to_batch
 from thulium_frames.simulator import (
@@ -510,9 +510,8 @@ class Memory:
 
 
 def read(ask: Ask, window: Window, reading: Reading, workers: int) -> pl.DataFrame:
-    pieces = read_pieces(
-        window, ask, lambda calls: to_batch(calls, "Europe/Warsaw"), reading=reading, workers=workers, on_count=id
-    )
+    build = partial(to_batch, time_zone="Europe/Warsaw")
+    pieces = read_pieces(window, ask, build, reading=reading, workers=workers, grain=Grain(), on_count=id)
     frame = pl.DataFrame(SCHEMA.empty_table())
     return pl.concat([frame, *(pl.DataFrame(piece.batch) for piece in pieces)])
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tests.conftest import FIRST, LAST, Connect
 from tests.truth import in_any_order
 from thulium_frames import SCHEMA, Thulium
-from thulium_frames.bounds import BEGINNING, END
 from thulium_frames.connections import Connections, _of_each_value
 from thulium_frames.endpoint import Filters
 from thulium_frames.pushdown import Narrowing, narrowing_of, queries
@@ -72,15 +71,15 @@ UNDERSTOOD: dict[str, tuple[pl.Expr, Narrowing]] = {
     "a queue": (queue == 34, values(queue_id=[34])),
     "one of some": (queue.is_in([1, 2]), values(queue_id=[1, 2])),
     "one or the other": ((queue == 1) | (queue == 2), values(queue_id=[1, 2])),
-    "none": (queue.is_in(pl.Series([], dtype=pl.Int64)), Narrowing(end=BEGINNING)),
+    "none": (queue.is_in(pl.Series([], dtype=pl.Int64)), Narrowing(end=datetime(1, 1, 1))),
     "a tag": (pl.col("tags").list.contains("vip"), Narrowing(tag="vip")),
     "all at once": (
         (src == "1") & (queue == 2) & (called > NOON) & (pl.col("duration") > 5),
-        Narrowing(NOON + INSTANT, END, {"src": frozenset(["1"]), "queue_id": frozenset([2])}),
+        Narrowing(NOON + INSTANT, values={"src": frozenset(["1"]), "queue_id": frozenset([2])}),
     ),
     "what both sides say": (
         ((queue == 1) & (called >= NOON)) | ((queue == 2) & (src == "1") & (called >= NOON + timedelta(days=1))),
-        Narrowing(NOON, END, {"queue_id": frozenset([1, 2])}),
+        Narrowing(NOON, values={"queue_id": frozenset([1, 2])}),
     ),
     "two that exclude each other": ((queue == 1) & (queue == 2), values(queue_id=[])),
 }  # fmt: skip
@@ -124,7 +123,7 @@ def test_a_form_that_polars_may_come_to_narrows_nothing(monkeypatch: pytest.Monk
 
 def test_a_narrowing_keeps_to_the_bounds_of_the_query() -> None:
     filters = Filters(date_from="2024-10-24", date_to="2024-10-25")
-    assert Narrowing(NOON, END).window(filters) == Window(NOON, datetime(2024, 10, 26))
+    assert Narrowing(NOON).window(filters) == Window(NOON, datetime(2024, 10, 26))
     assert Narrowing(datetime(2024, 11, 1)).window(filters) is None
     assert values(src=[]).window(filters) is None
 

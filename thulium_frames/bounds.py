@@ -9,8 +9,9 @@ from thulium_frames.errors import FilterError
 #: A bound as users give it: a day, a wall-clock moment, or the API's own text for either.
 Bound = date | datetime | str
 
-#: Where an open `date_from` begins and an open `date_to` ends.
-BEGINNING = datetime(1970, 1, 1)
+#: Where an open `date_from` begins, and where an open `date_to` ends: after 2099-12-31. Both bounds are always sent,
+#: because a system may search only its newest days when it is not told otherwise.
+BEGINNING = datetime(2000, 1, 1)
 END = datetime(2100, 1, 1)
 
 _DAY_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -21,15 +22,21 @@ _MINUTE_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}")
 class Bounds:
     """The system's wall-clock times between two bounds, both included: a day to its end, a minute to its end.
 
-    Raises FilterError for text of another form, for a bound with a time zone, and when `date_from` is after `date_to`.
+    An open `date_from` is 2000-01-01, an open `date_to` is 2099-12-31. Raises FilterError for text of another form, for
+    a bound with a time zone, and when `date_from` is after `date_to`.
     """
 
     date_from: Bound | None = None
     date_to: Bound | None = None
 
     def __post_init__(self) -> None:
-        if self.start >= self.end:
-            raise FilterError(f"date_from {self.date_from} is after date_to {self.date_to}: swap them")
+        if self.start < self.end:
+            return
+        if self.date_to is None:
+            raise FilterError(f"date_from {self.date_from} is too late: 2099-12-31 is the last day")
+        if self.date_from is None:
+            raise FilterError(f"date_to {self.date_to} is before 2000-01-01, where calls without date_from begin")
+        raise FilterError(f"date_from {self.date_from} is after date_to {self.date_to}: swap them")
 
     @property
     def start(self) -> datetime:

@@ -17,11 +17,11 @@ from polars.io.plugins import register_io_source
 
 from thulium_frames.bounds import Bound
 from thulium_frames.endpoint import Client, Filters, RetryPolicy, resolve
-from thulium_frames.errors import FilterError, SettingsError
+from thulium_frames.errors import FilterError, SettingsError, UnreadableDateError
 from thulium_frames.lake import Lake, Update
 from thulium_frames.pushdown import PUSHED, narrowing_of, queries
-from thulium_frames.reading import Piece, Reading, Span, read_pieces
-from thulium_frames.records import ALWAYS_BUILT, Page, read_page, to_batch
+from thulium_frames.reading import Grain, Piece, Reading, Span, read_pieces
+from thulium_frames.records import ALWAYS_BUILT, Page, described, read_page, to_batch
 from thulium_frames.schema import ROW_ORDER, SCHEMA
 from thulium_frames.windows import Window
 
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+
+def _refuse_undated(day: date, call: str) -> None:
+    raise UnreadableDateError(
+        f"a call of {day} has a date that cannot be read: {call}.\n"
+        "It cannot be placed in time; ask Thulium's support about this record"
+    )
 
 
 class Thulium:
@@ -70,6 +77,7 @@ class Thulium:
         self.time_zone = _checked_zone(time_zone)
         self.workers = workers
         self.reading = reading
+        self.grain = Grain()
         self.client = Client(self._settings, workers=workers, retries=retries)
 
     def __repr__(self) -> str:
@@ -239,10 +247,13 @@ class Connections:
         window: Window | None = None,
         on_count: Callable[[int], object] = lambda _: None,
         columns: Collection[str] = SCHEMA.names,
+        on_undated: Callable[[date, str], object] = _refuse_undated,
     ) -> Generator[Piece]:
         """The calls of `window` (by default of the whole query), piece by piece in time order, empty pieces too.
 
-        `on_count` is called once, with the count of the system's first answer.
+        `on_count` is called once, with the count of the system's first answer. `on_undated` is called with the day and
+        the description of each call whose date cannot be read, before the piece that lacks it; by default it raises
+        UnreadableDateError.
         """
         reading, workers = self.thulium.reading, self.thulium.workers
         if self.limit is not None:
@@ -253,8 +264,10 @@ class Connections:
             lambda calls: to_batch(calls, self.thulium.time_zone, columns),
             reading=reading,
             workers=workers,
+            grain=self.thulium.grain,
             on_count=on_count,
         )
+        pieces = _announced(pieces, on_undated)
         return pieces if self.limit is None else _first(self.limit, pieces)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -338,6 +351,15 @@ def _first(rows: int, pieces: Generator[Piece]) -> Generator[Piece]:
             yield replace(piece, batch=piece.batch.slice(0, rows))
             if (rows := rows - piece.batch.num_rows) <= 0:
                 return
+
+
+def _announced(pieces: Generator[Piece], on_undated: Callable[[date, str], object]) -> Generator[Piece]:
+    """The pieces, each after the undated calls that it lacks were announced."""
+    with closing(pieces):
+        for piece in pieces:
+            for undated in piece.undated:
+                on_undated(undated.day, described(undated.call))
+            yield piece
 
 
 def _to_polars(data: pa.Table | pa.RecordBatch) -> pl.DataFrame:

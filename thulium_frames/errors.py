@@ -9,7 +9,8 @@ ThuliumFramesError
 │   └── UnreadableAnswerError
 ├── ContractError (ValueError)               4  the data are not what the API promises
 │   ├── ForeignAnswerError
-│   └── UnprovenWindowError
+│   ├── UnprovenWindowError
+│   └── UnreadableDateError
 └── LakeError (OSError)                      5  the lake on disk
     ├── LakeLockedError (BlockingIOError)
     ├── LakeMismatchError
@@ -70,7 +71,11 @@ class ForeignAnswerError(ContractError):
 
 
 class UnprovenWindowError(ContractError):
-    """The calls of one minute changed from read to read, so no set of them could be proven complete."""
+    """The calls of one minute or day changed from read to read, so no set of them could be proven complete."""
+
+
+class UnreadableDateError(ContractError):
+    """Calls have a date that cannot be read, so they cannot be placed in a day."""
 
 
 class LakeError(ThuliumFramesError, OSError):

@@ -13,7 +13,6 @@ from typing import Any
 
 import polars as pl
 
-from thulium_frames.bounds import BEGINNING, END
 from thulium_frames.endpoint import NUMBER_FILTERS, TEXT_FILTERS, Filters
 from thulium_frames.errors import FilterError
 from thulium_frames.windows import DAY, Window, midnight
@@ -24,6 +23,7 @@ _Value = str | int
 #: Columns whose filters narrow a request.
 PUSHED = ("date", *TEXT_FILTERS, *NUMBER_FILTERS, "tags")
 _INSTANT = timedelta(microseconds=1)
+_FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999)
 #: At most this many values get a query each.
 _MOST_QUERIES = 10
 
@@ -32,8 +32,8 @@ _MOST_QUERIES = 10
 class Narrowing:
     """Calls from `start` to before `end` (wall clock) that have one of these values in each column, and this tag."""
 
-    start: datetime = BEGINNING
-    end: datetime = END
+    start: datetime = _FIRST
+    end: datetime = _LAST
     values: Mapping[str, frozenset[_Value]] = field(default_factory=dict)
     tag: str | None = None
 
@@ -56,7 +56,7 @@ class Narrowing:
 
 
 _ALL = Narrowing()
-_NONE = Narrowing(end=BEGINNING)
+_NONE = Narrowing(end=_FIRST)
 
 
 def narrowing_of(predicate: pl.Expr | None) -> Narrowing:

@@ -42,12 +42,17 @@ def floor(moment: datetime, unit: timedelta) -> datetime:
     return moment - (moment - _ORIGIN) % unit
 
 
-def split(window: Window, parts: int) -> list[Window]:
+def ceiling(moment: datetime, unit: timedelta) -> datetime:
+    return moment + (_ORIGIN - moment) % unit
+
+
+def split(window: Window, parts: int, finest: timedelta = MINUTE) -> list[Window]:
     """Cut a window into at most `parts` of about equal length: at midnights if it contains any, else at minutes.
 
-    The parts are disjoint, in order, and cover the window. A window that contains no minute is returned whole.
+    The parts are disjoint, in order, and cover the window. A window that contains no place for a cut is returned whole;
+    with DAY as the `finest` unit, only midnights are such places.
     """
-    for unit in (DAY, MINUTE):
+    for unit in (DAY, MINUTE) if finest < DAY else (DAY,):
         first_cut = floor(window.start, unit) + unit
         pieces = max(0, -((first_cut - window.end) // unit)) + 1
         if pieces > 1:

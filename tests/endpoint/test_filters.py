@@ -79,8 +79,10 @@ def test_every_documented_parameter_is_sent_by_its_name() -> None:
     )
 
 
-def test_a_query_without_filters_sends_nothing_empty_and_no_open_bound() -> None:
+def test_a_query_without_filters_sends_nothing_empty_and_both_bounds() -> None:
     assert sorted(sent(Filters())) == [
+        ("date_from", "2000-01-01 00:00"),
+        ("date_to", "2099-12-31 23:59"),
         ("include_tags", "true"),
         ("include_topics", "true"),
         ("limit", "100"),
@@ -89,8 +91,27 @@ def test_a_query_without_filters_sends_nothing_empty_and_no_open_bound() -> None
 
 
 @pytest.mark.parametrize("name", BOUNDS)
-def test_only_the_bound_that_was_given_is_sent(name: str) -> None:
-    assert [key for key, _ in sent(filters(**{name: "2024-07-04"})) if key.startswith("date")] == [name]
+def test_the_bound_that_was_not_given_is_sent_too(name: str) -> None:
+    """A system may search only its newest days when it is not told otherwise."""
+    assert [key for key, _ in sent(filters(**{name: "2024-07-04"})) if key.startswith("date")] == BOUNDS
+
+
+@pytest.mark.parametrize(
+    ("bounds", "says"),
+    [
+        ({"date_to": "1999-12-31"}, "before 2000-01-01"),
+        ({"date_from": "2100-01-01"}, "2099-12-31 is the last day"),
+        ({"date_from": "2024-07-02", "date_to": "2024-07-01"}, "swap them"),
+    ],
+)
+def test_bounds_that_hold_nothing_say_why(bounds: dict[str, str], says: str) -> None:
+    with pytest.raises(FilterError, match=says):
+        filters(**bounds)
+
+
+def test_calls_before_2000_can_be_asked_for() -> None:
+    asked = dict(sent(filters(date_from="1990-01-01", date_to="1999-12-31")))
+    assert (asked["date_from"], asked["date_to"]) == ("1990-01-01 00:00", "2000-01-01 00:00")
 
 
 @given(
@@ -108,6 +129,7 @@ def test_what_was_given_is_sent_as_it_was_given(given: dict[str, Any]) -> None:
     expected = [(name, str(value)) for name, value in given.items() if name != "tags"]
     expected += [("tags[]", tag) for tag in given.get("tags", [])]
     fixed = [("limit", "100"), ("offset", "0"), ("include_tags", "true"), ("include_topics", "true")]
+    fixed += [("date_from", "2000-01-01 00:00"), ("date_to", "2099-12-31 23:59")]
     assert sorted(wire) == sorted(expected + fixed)
     assert all(value for _, value in wire)
 
@@ -283,8 +305,8 @@ def test_the_last_minute_is_the_last_one_asked_for(bound: Bound, last_minute: st
     assert Filters(date_to=bound).last_minute == moment(last_minute)
 
 
-def test_an_open_end_has_no_last_minute_to_send() -> None:
-    assert Filters().last_minute == END
+def test_the_last_minute_of_an_open_end_is_that_of_2099() -> None:
+    assert Filters().last_minute == datetime(2099, 12, 31, 23, 59)
 
 
 @pytest.mark.parametrize(

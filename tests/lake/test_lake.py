@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -223,9 +223,9 @@ def test_days_that_still_change_are_read_apart(
     asked: list[Window] = []
     pieces = Connections.pieces
 
-    def watched(calls: Connections, window: Window, on_count: Callable[[int], object]) -> Generator[Piece]:
+    def watched(calls: Connections, window: Window, *given: Any, **more: Any) -> Generator[Piece]:
         asked.append(window)
-        return pieces(calls, window, on_count)
+        return pieces(calls, window, *given, **more)
 
     monkeypatch.setattr(Connections, "pieces", watched)
     with at(datetime(2024, 10, 29, 20, tzinfo=UTC)):

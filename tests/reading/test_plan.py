@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thulium_frames.errors import ContractError, UnprovenWindowError
-from thulium_frames.reading import Reading, Span
+from thulium_frames.reading import Grain, Reading, Span
+from thulium_frames.reading.grain import Ends, GrainChangedError
 from thulium_frames.reading.plan import ReadPlan, WindowRead
 from thulium_frames.reading.runs import ProvenRun
 from thulium_frames.records.call import HeldCall, Record, calls_of
@@ -25,6 +26,11 @@ START = datetime(2024, 7, 1)
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 ROOT = Window(START, START + 2 * DAY)
 SMALL = Reading(page_rows=5, window_rows=20, ahead_rows=40, batch_rows=1)
+
+
+def honours_minutes() -> Grain:
+    """What is known of a system that honours minutes."""
+    return Grain(Ends.BY_MINUTE)
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,7 @@ def drive(
 
     It also checks that the plan asks for nothing more while the look-ahead is full, and that reading ends.
     """
-    plan, outcome = ReadPlan(root, reading, workers), Outcome()
+    plan, outcome = ReadPlan(root, reading, workers, honours_minutes()), Outcome()
     under_way: list[tuple[WindowRead, Span]] = []
     proven: dict[datetime, ProvenRun] = {}
     while plan.front is not None:
@@ -565,7 +571,7 @@ def test_a_call_that_several_workers_cannot_see_is_missed_in_their_counts(
 
 def cut_in_two(server: Server) -> tuple[ReadPlan, tuple[WindowRead, Span], tuple[WindowRead, Span]]:
     """A plan after its first page. Two workers read the rest."""
-    plan = ReadPlan(ROOT, Reading(page_rows=5), 2)
+    plan = ReadPlan(ROOT, Reading(page_rows=5), 2, honours_minutes())
     told_by(plan, server, *(plan.next_request() or pytest.fail("nothing is asked for")))
     early, late = plan.next_request(), plan.next_request()
     assert early is not None
@@ -580,7 +586,7 @@ def test_an_idle_worker_takes_the_later_half_of_what_another_reads() -> None:
 
 
 def test_hardly_more_than_a_page_is_left_to_its_reader() -> None:
-    plan = ReadPlan(ROOT, Reading(page_rows=5), 2)
+    plan = ReadPlan(ROOT, Reading(page_rows=5), 2, honours_minutes())
     server = Server(spread(13, ROOT))
     told_by(plan, server, *(plan.next_request() or pytest.fail("nothing is asked for")))
     assert plan.next_request() is not None
@@ -664,9 +670,20 @@ def test_a_system_that_does_not_honour_minutes_is_not_read_by_minutes(order: Ord
         def within(self, start: datetime, end: datetime) -> list[Row]:
             return super().within(start.replace(hour=0, minute=0), end.replace(hour=0, minute=0) + DAY)
 
-    with pytest.raises(ContractError, match="does not keep to the bounds"):
+    with pytest.raises(GrainChangedError):
         drive(ByDay(spread(30, ROOT), order), ROOT, SMALL)
     assert drive(ByDay(spread(4, ROOT), order), ROOT, SMALL).error is None
+
+
+@pytest.mark.parametrize("order", [oldest_first, newest_first])
+def test_a_system_that_does_not_honour_days_is_not_read(order: Order) -> None:
+    class ByMonth(Server):
+        def within(self, start: datetime, end: datetime) -> list[Row]:
+            return super().within(start - 30 * DAY, end + 30 * DAY)
+
+    rows = spread(30, Window(ROOT.start - 2 * DAY, ROOT.end + 2 * DAY))
+    with pytest.raises(ContractError, match=r"asked for calls of .* the system answered one of 2024-0"):
+        drive(ByMonth(rows, order), ROOT, SMALL)
 
 
 def test_rows_of_the_minute_after_a_window_are_in_the_answer_and_not_in_the_window() -> None:
@@ -826,7 +843,7 @@ def test_a_year_costs_hardly_more_requests_than_pages() -> None:
 
 def test_nothing_is_asked_before_it_is_wanted_and_nothing_after_the_end() -> None:
     server = Server(spread(60, ROOT))
-    plan = ReadPlan(ROOT, SMALL, 1)
+    plan = ReadPlan(ROOT, SMALL, 1, honours_minutes())
     read, span = plan.next_request() or pytest.fail("nothing is asked for")
     assert (read.window, span) == (ROOT, Span(0, 5))
     assert plan.next_request() is None
@@ -839,7 +856,7 @@ def test_nothing_is_asked_before_it_is_wanted_and_nothing_after_the_end() -> Non
 
 def test_a_full_look_ahead_asks_for_no_more_until_windows_are_taken() -> None:
     server = Server(spread(200, ROOT))
-    plan = ReadPlan(ROOT, Reading(page_rows=5, window_rows=20, ahead_rows=10, batch_rows=1), 2)
+    plan = ReadPlan(ROOT, Reading(page_rows=5, window_rows=20, ahead_rows=10, batch_rows=1), 2, honours_minutes())
     runs = {}
     first, span = plan.next_request() or pytest.fail("nothing is asked for")
     told_by(plan, server, first, span)
@@ -861,7 +878,9 @@ def test_a_full_look_ahead_asks_for_no_more_until_windows_are_taken() -> None:
 def test_what_nobody_takes_stops_the_reading(workers: int, order: Order) -> None:
     """Otherwise a caller who is slower than the system would have all calls in memory in the end."""
     server = Server(spread(400, ROOT), order)
-    plan = ReadPlan(ROOT, Reading(page_rows=5, window_rows=400, ahead_rows=50, batch_rows=10), workers)
+    plan = ReadPlan(
+        ROOT, Reading(page_rows=5, window_rows=400, ahead_rows=50, batch_rows=10), workers, honours_minutes()
+    )
     held = 0
     while (task := plan.next_request()) is not None:
         held += held_by(told_by(plan, server, *task))
@@ -874,7 +893,7 @@ def test_what_nobody_takes_stops_the_reading(workers: int, order: Order) -> None
 def test_workers_are_kept_busy(workers: int, order: Order) -> None:
     """All workers get their answers in the same round. An idle worker gets a part of a window that is being read."""
     server = Server(by_day(20_000, 30, (8, 16)), order)
-    plan, rounds = ReadPlan(Window(START, START + 30 * DAY), Reading(), workers), 0
+    plan, rounds = ReadPlan(Window(START, START + 30 * DAY), Reading(), workers, honours_minutes()), 0
     runs: dict[datetime, ProvenRun] = {}
     while plan.front is not None:
         rounds += 1
@@ -889,7 +908,10 @@ def test_workers_are_kept_busy(workers: int, order: Order) -> None:
 def test_many_workers_read_in_windows_that_the_look_ahead_holds() -> None:
     """Longer windows would fill the look-ahead, and the workers would wait for the first window."""
     server = Server(by_day(60_000, 80, (8, 18)))
-    plan, rounds = ReadPlan(Window(START, START + 80 * DAY), Reading(ahead_rows=10_000), 8), 0
+    plan, rounds = (
+        ReadPlan(Window(START, START + 80 * DAY), Reading(ahead_rows=10_000), 8, honours_minutes()),
+        0,
+    )
     runs: dict[datetime, ProvenRun] = {}
     while plan.front is not None:
         rounds += 1
@@ -909,7 +931,7 @@ def test_pages_that_follow_one_another_are_put_together() -> None:
 
 def test_what_is_proven_when_no_more_will_come_is_not_lost() -> None:
     server = Server(spread(30, ROOT))
-    plan = ReadPlan(ROOT, Reading(page_rows=10), 1)
+    plan = ReadPlan(ROOT, Reading(page_rows=10), 1, honours_minutes())
     for _ in range(3):
         read, span = plan.next_request() or pytest.fail("nothing is asked for")
         assert told_by(plan, server, read, span) == {}
@@ -948,7 +970,7 @@ def test_the_first_rows_of_ten_years_cost_a_page_and_the_one_that_proves_it(
     ten_years = Window(datetime(2014, 1, 1), datetime(2024, 1, 1))
     server = Server(spread(1000, ten_years), order)
     reading = replace(SMALL, window_rows=50, ahead_rows=500, batch_rows=50)
-    plan = ReadPlan(ten_years, *reading.for_rows(rows, workers=4))
+    plan = ReadPlan(ten_years, *reading.for_rows(rows, workers=4), honours_minutes())
     found: dict[datetime, ProvenRun] = {}
     while ten_years.start not in found:
         task = plan.next_request()

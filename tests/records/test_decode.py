@@ -942,4 +942,6 @@ def test_a_call_is_the_same_on_a_page_that_is_read_tolerantly() -> None:
 def test_a_call_whose_tags_are_none_of_the_documented_kind_can_be_told_from_others() -> None:
     row = b'{"date":"2024-07-01 10:00","src":"1","tags":["",null,"a",7],"rating":{"type":"","rate":5}}'
     (call,) = read_page(b'{"count":1,"result":[%b]}' % row).calls
-    assert identity(call)[:3] == ("2024-07-01 10:00", None, "1")
+    (untagged,) = read_page(b'{"count":1,"result":[{"date":"2024-07-01 10:00","src":"1"}]}').calls
+    (other,) = read_page(b'{"count":1,"result":[{"date":"2024-07-01 10:00","src":"2"}]}').calls
+    assert identity(call) == identity(untagged) != identity(other)

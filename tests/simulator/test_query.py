@@ -1,4 +1,5 @@
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from thulium_frames.simulator.faults import DateTo
-from thulium_frames.simulator.query import LATEST, BadQueryError, has_all_tags, read_moment, read_query
+from thulium_frames.simulator.query import LATEST, BadQueryError, DateRules, has_all_tags, read_moment, read_query
 
 
 @given(st.dates(max_value=date(9999, 12, 30)))
@@ -74,6 +75,33 @@ def test_a_call_without_a_list_of_tags_has_none() -> None:
 )
 def test_date_to_ends_where_the_server_says(means: DateTo, until: datetime) -> None:
     asked = QueryParams("date_from=2024-07-01 12:34&date_to=2024-07-01 12:34")
-    criteria = read_query(asked, max_limit=100, date_to_means=means).criteria
+    criteria = read_query(asked, max_limit=100, dates=DateRules(date_to_means=means)).criteria
     assert (criteria.since, criteria.until) == (datetime(2024, 7, 1, 12, 34), until)
-    assert read_query(QueryParams(""), max_limit=100, date_to_means=means).criteria.until == LATEST
+    assert read_query(QueryParams(""), max_limit=100, dates=DateRules(date_to_means=means)).criteria.until == LATEST
+
+
+@pytest.mark.parametrize(
+    ("by_day", "since", "until"),
+    [
+        ({}, datetime(2024, 7, 1, 12, 34), datetime(2024, 7, 2, 10, 1)),
+        ({"date_from_by_day": True}, datetime(2024, 7, 1), datetime(2024, 7, 2, 10, 1)),
+        ({"date_to_by_day": True}, datetime(2024, 7, 1, 12, 34), datetime(2024, 7, 3)),
+        ({"date_from_by_day": True, "date_to_by_day": True}, datetime(2024, 7, 1), datetime(2024, 7, 3)),
+    ],
+)
+def test_a_system_may_read_the_day_of_a_bound_alone(by_day: dict[str, Any], since: datetime, until: datetime) -> None:
+    asked = QueryParams("date_from=2024-07-01 12:34&date_to=2024-07-02 10:00")
+    criteria = read_query(asked, max_limit=100, dates=DateRules(**by_day)).criteria
+    assert (criteria.since, criteria.until) == (since, until)
+
+
+def test_a_minute_that_does_not_exist_is_refused_by_a_system_that_reads_days_too() -> None:
+    with pytest.raises(BadQueryError, match="date_from"):
+        read_query(QueryParams("date_from=2024-07-01 25:00"), max_limit=100, dates=DateRules(date_from_by_day=True))
+
+
+def test_without_date_from_a_system_may_search_its_newest_days_alone() -> None:
+    dates = DateRules(since=datetime(2024, 7, 1))
+    assert read_query(QueryParams(""), max_limit=100, dates=dates).criteria.since == datetime(2024, 7, 1)
+    asked = read_query(QueryParams("date_from=2024-01-01"), max_limit=100, dates=dates)
+    assert asked.criteria.since == datetime(2024, 1, 1)

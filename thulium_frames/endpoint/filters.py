@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import SupportsIndex
 
-from thulium_frames.bounds import BEGINNING, END, Bound, Bounds
+from thulium_frames.bounds import END, Bound, Bounds
 from thulium_frames.errors import FilterError
 
 #: The columns that the API filters by, besides the dates and the tags: by text, and by a whole number.
@@ -53,8 +53,7 @@ class Filters:
     @property
     def last_minute(self) -> datetime:
         """The last minute asked for. The API documents `date_to` as such a minute."""
-        end = self.bounds.end
-        return END if end == END else end - timedelta(minutes=1)
+        return self.bounds.end - timedelta(minutes=1)
 
     def without_dates(self) -> dict[str, str | int | list[str]]:
         """All filters but the dates, as a lake is marked with them."""
@@ -72,15 +71,15 @@ class Filters:
         The API does not document whether it includes `date_to`, so `end` itself is asked for. The answer may hold more
         than the window, never less.
         """
-        dates = [] if start == BEGINNING else [("date_from", _minute(start))]
-        if end != END:
-            is_whole = end == end.replace(second=0, microsecond=0)
-            dates.append(("date_to", _minute(end if is_whole else end + timedelta(minutes=1))))
+        is_whole = end == end.replace(second=0, microsecond=0)
+        last = end if is_whole else end + timedelta(minutes=1)
+        last = min(last, END - timedelta(minutes=1))
         values = [(name, str(value)) for name, value in self.without_dates().items() if name != "tags"]
         return [
             ("limit", str(limit)),
             ("offset", str(offset)),
-            *dates,
+            ("date_from", _minute(start)),
+            ("date_to", _minute(last)),
             *values,
             *(("tags[]", tag) for tag in self.tags or ()),
             ("include_tags", "true"),

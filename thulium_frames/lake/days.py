@@ -1,6 +1,7 @@
 """Which days an update reads, and how pieces become days. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import chain, groupby, takewhile
@@ -10,7 +11,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pyarrow as pa
 
+from thulium_frames.errors import FilterError
 from thulium_frames.windows import DAY, Window, each_day, midnight
+
+#: The longest time without calls, unless somebody asked for it.
+_MOST_EMPTY = timedelta(days=366)
 
 
 class Piece(Protocol):
@@ -60,6 +65,40 @@ def by_day(pieces: Iterable[Piece], first: date | None) -> Iterator[tuple[date, 
     events = _events(pieces, first)
     for day, batch in events:
         yield day, takewhile(_is_batch, chain([batch], (later for _, later in events)))
+
+
+def without_gaps(pieces: Generator[Piece]) -> Generator[Piece]:
+    """The pieces, where nobody said with which day to begin.
+
+    Raises FilterError when more than a year lies between two calls, because a stray old call would begin years of empty
+    days. Empty pieces are held back until the next call comes.
+    """
+    last: date | None = None
+    waiting: list[Piece] = []
+    with closing(pieces):
+        for piece in pieces:
+            waiting.append(piece)
+            for day in _days_with_calls(piece.batch):
+                _refuse_gap(last, day)
+                last = day
+            if last is None or piece.batch.num_rows:
+                yield from waiting
+                waiting.clear()
+    yield from waiting
+
+
+def _refuse_gap(before: date | None, after: date) -> None:
+    if before is not None and after - before > _MOST_EMPTY:
+        raise FilterError(
+            f"there are calls of {before}, and the next ones are of {after}: "
+            f"the lake would get {(after - before).days - 1:,} empty days between them.\n"
+            f"Give date_from {after} to begin after this gap, or date_from {before} to have the empty days, too"
+        )
+
+
+def _days_with_calls(batch: pa.RecordBatch) -> list[date]:
+    days: list[date] = pl.DataFrame(batch.select(["date"])).to_series().dt.date().unique(maintain_order=True).to_list()
+    return days
 
 
 def _is_batch(batch: pa.RecordBatch | None) -> bool:

@@ -2,11 +2,13 @@
 
 This room alone knows what a page proves. It knows no HTTP and no parameter of the API: it is given `ask`, which turns a
 window and a span of rows into a page. Its door: `read_pieces` yields the proven calls of a window, in time order, as
-`Piece`s; `Reading` says in what sizes.
+`Piece`s; `Reading` says in what sizes, and `Grain` keeps what is known of the bounds of a system.
 """
 
 from thulium_frames.reading.crew import Piece, read_pieces
+from thulium_frames.reading.grain import Grain
 from thulium_frames.reading.plan import Span
+from thulium_frames.reading.runs import UndatedCall
 from thulium_frames.reading.sizes import Reading
 
-__all__ = ["Piece", "Reading", "Span", "read_pieces"]
+__all__ = ["Grain", "Piece", "Reading", "Span", "UndatedCall", "read_pieces"]

@@ -2,16 +2,17 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import pyarrow as pa
 
-from thulium_frames.errors import ContractError
 from thulium_frames.reading.edges import rows_within
+from thulium_frames.reading.grain import Grain, GrainChangedError
 from thulium_frames.reading.plan import ReadPlan, Span, WindowRead
-from thulium_frames.reading.runs import ProvenRun
+from thulium_frames.reading.runs import ProvenRun, UndatedCall
 from thulium_frames.reading.sizes import Reading
 from thulium_frames.records import HeldCall, Page
 from thulium_frames.windows import Window
@@ -31,6 +32,8 @@ class Piece:
     batch: pa.RecordBatch
     received: int
     """Rows that the answers held for it, including those at its edges that belong to another window."""
+    undated: Sequence[UndatedCall]
+    """Calls whose date cannot be read. They are not in the batch."""
 
 
 def read_pieces(
@@ -40,31 +43,49 @@ def read_pieces(
     *,
     reading: Reading,
     workers: int,
+    grain: Grain,
     on_count: Callable[[int], object],
 ) -> Generator[Piece]:
     """Read a window. Yields its pieces in time order, without gaps.
 
     Nothing is sent before the first piece is asked for. Leaving the iterator early stops the workers. `on_count` is
     called once, with the count of the first answer. An error is raised after the pieces that were proven before it.
+    When an answer shows that the grain is a day, what is not delivered yet is read anew.
     """
-    crew = _Crew(ReadPlan(root, reading, workers), ask, on_count)
-    built: dict[datetime, Piece | ContractError] = {}  # by their starts
+    front = root.start
+    tell = _once(on_count)
+    while front < root.end:
+        crew = _Crew(ReadPlan(Window(front, root.end), reading, workers, grain), ask, tell)
+        with suppress(GrainChangedError):
+            for piece in _pieces(crew, workers, to_batch):
+                front = piece.window.end
+                yield piece
+
+
+def _pieces(crew: "_Crew", workers: int, to_batch: Callable[[Sequence[HeldCall]], pa.RecordBatch]) -> Generator[Piece]:
+    built: dict[datetime, Piece] = {}  # by their starts
     try:
         for run in crew.runs(workers):
-            try:
-                built[run.window.start] = Piece(
-                    run.window, rows_within(run.window, to_batch(run.calls)), len(run.calls)
-                )
-            except ContractError as error:
-                built[run.window.start] = error
+            batch = rows_within(run.window, to_batch(run.calls))
+            received = len(run.calls) + len(run.undated)
+            built[run.window.start] = Piece(run.window, batch, received, run.undated)
             while crew.front in built:
                 piece = built.pop(crew.front)
-                if isinstance(piece, ContractError):
-                    raise piece
                 crew.deliver(piece)
                 yield piece
     finally:
         crew.dismiss()
+
+
+def _once(tell: Callable[[int], object]) -> Callable[[int], None]:
+    """A function that passes on its first call alone."""
+    told = threading.Lock()
+
+    def tell_once(count: int) -> None:
+        if told.acquire(blocking=False):
+            tell(count)
+
+    return tell_once
 
 
 class _Crew:
@@ -76,7 +97,6 @@ class _Crew:
         self._stop = threading.Event()
         self._proven: dict[datetime, ProvenRun] = {}  # by their starts
         self._error: BaseException | None = None
-        self._counted = False
         self._changed = threading.Condition()
 
     @property
@@ -132,9 +152,7 @@ class _Crew:
     def _do(self, read: WindowRead, span: Span) -> None:
         page = self._ask(read.asked, span, self._stop)
         with self._changed:
-            if not self._counted:
-                self._counted = True
-                self._on_count(page.count)
+            self._on_count(page.count)
             self._proven.update((run.window.start, run) for run in self._plan.receive(read, page))
             self._changed.notify_all()
 

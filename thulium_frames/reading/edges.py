@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
 import polars as pl
 import pyarrow as pa
 
-from thulium_frames.errors import ContractError
 from thulium_frames.records import HeldCall
-from thulium_frames.windows import DAY, Window, floor
+from thulium_frames.windows import Window
 
 
 def minutes_of(calls: Sequence[HeldCall]) -> list[str]:
@@ -23,34 +21,7 @@ def calls_before(moment: datetime, calls: Sequence[HeldCall]) -> list[HeldCall]:
 
 
 def rows_within(window: Window, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows of the window; the batch is sorted by `date`.
-
-    Raises ContractError for a call without a date, and for one that is days away from the window.
-    """
+    """The rows of the window; the batch is sorted by `date`, which is never null."""
     dates = pl.DataFrame(batch.select(["date"])).to_series()
-    if dates.has_nulls():
-        raise ContractError(
-            f"a call in the window {window} has no date that can be read: {_name(batch.slice(0, 1))}. "
-            "It cannot be placed in a day; ask Thulium's support about this record"
-        )
-    if len(dates):
-        days = Window(floor(window.start, DAY), floor(window.end, DAY) + DAY)  # some systems may read bounds by the day
-        refuse_others(window, dates[0], dates[-1], days)
     before, upto = (int(dates.search_sorted(moment)) for moment in (window.start, window.end))
     return batch.slice(before, upto - before)
-
-
-def refuse_others(asked: Window, first: datetime, last: datetime, tolerated: Window) -> None:
-    """Raise ContractError when `first` or `last`, the dates of calls that came, lie outside what is tolerated."""
-    for moment in (first, last):
-        if not tolerated.start <= moment <= tolerated.end:
-            raise ContractError(
-                f"asked for calls of {asked}, the system answered one of {moment:%Y-%m-%d %H:%M}: "
-                "it does not keep to the bounds it is asked for, so no set of calls can be proven"
-            )
-
-
-def _name(row: pa.RecordBatch) -> str:
-    values = row.to_pylist()[0]
-    date = msgspec.json.decode(values["rescued_data"] or "{}").get("date")
-    return f"connection_id {values['connection_id']}, date {date!r}"

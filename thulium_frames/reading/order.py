@@ -3,12 +3,12 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from thulium_frames.reading.edges import minutes_of, refuse_others
+from thulium_frames.reading.edges import minutes_of
 from thulium_frames.records import HeldCall, Page
-from thulium_frames.windows import MINUTE, Window, floor
+from thulium_frames.windows import Window, floor
 
 
 class Order(Enum):
@@ -45,17 +45,15 @@ def order_of(page: Page) -> Order:
     return Order.NEWEST_FIRST if minutes == sorted(minutes, reverse=True) else Order.OTHER
 
 
-def part_of(window: Window, until: datetime, page: Page, order: Order) -> Part | None:
+def part_of(window: Window, until: datetime, page: Page, order: Order, grain: timedelta) -> Part | None:
     """What a sorted page proves of a window that was asked for up to `until`. The page holds the oldest calls.
 
-    These are all its minutes but the latest, up to the end of the window; None when no minute is left. Raises
-    ContractError when the page holds calls that were not asked for, since a rest of the window could not be asked for.
+    These are all its minutes (or days, if that is the grain) but the latest, up to the end of the window; None when
+    nothing is left.
     """
     calls = page.calls if order is Order.OLDEST_FIRST else page.calls[::-1]
     minutes = minutes_of(calls)
-    earliest, latest = datetime.fromisoformat(minutes[0]), datetime.fromisoformat(minutes[-1])
-    refuse_others(Window(window.start, until), earliest, latest, Window(floor(window.start, MINUTE), until + MINUTE))
-    end = min(latest, window.end)
+    end = min(floor(datetime.fromisoformat(minutes[-1]), grain), window.end)
     if not window.start < end < until:
         return None
     proven = bisect_left(minutes, f"{end:%Y-%m-%d %H:%M}")

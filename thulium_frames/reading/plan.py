@@ -10,24 +10,27 @@ rest must add up, else the part is read again as a window that fits a page. An i
 longest read. Both halves are asked for up to the same end, so their counts can still be compared.
 
 Pages in any other order are split until they fit. A minute with more calls than a page holds is read until each of its
-calls was seen both before and after the same count of all of them (`crowd`).
+calls was seen both before and after the same count of all of them (`crowd`). Where the grain of the system is a day
+(`grain`), windows are split at midnights only, and a day takes the place of the minute.
 """
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from math import ceil
 from operator import attrgetter
 
 from thulium_frames.reading.crowd import Crowd
 from thulium_frames.reading.edges import calls_before
+from thulium_frames.reading.grain import Ends, Grain, GrainChangedError, trial_of
 from thulium_frames.reading.order import Order, Part, order_of, part_of
 from thulium_frames.reading.runs import ProvenRun, ProvenRuns
 from thulium_frames.reading.seams import Seams, Settled
 from thulium_frames.reading.sizes import Reading
 from thulium_frames.records import HeldCall, Page
-from thulium_frames.windows import Window, split
+from thulium_frames.windows import DAY, Window, split
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,18 @@ class WindowRead:
     full: Sequence[HeldCall] | None = None
     """A full page that has all the calls counted. The next request checks that nothing follows it."""
     crowd: Crowd | None = None
+    last_asked: datetime | None = None
+    """The bound that is sent for `until`. All reads of a window that is read on send the same one."""
+    asked: Window = field(init=False)
+    """The bounds to send."""
 
-    @property
-    def asked(self) -> Window:
-        return Window(self.window.start, self.until)
+    def __post_init__(self) -> None:
+        self.asked = Window(self.window.start, self.until)
+
+    def settle(self, grain: Grain) -> None:
+        """Decide which bounds to send."""
+        self.last_asked = self.last_asked or grain.last_asked(self.until)
+        self.asked = Window(grain.first_asked(self.window.start), self.last_asked)
 
 
 #: A window is cut into this many parts at most. Parts that shall fit one page are fewer: nights have no calls.
@@ -64,20 +75,28 @@ _FAN_OUT, _FAN_OUT_UNSORTED = 32, 8
 _HEADROOM = 1.1
 #: A window is cut for an idle worker when about this many pages of it are left.
 _WORTHWHILE_PAGES = 2
+#: More days than any window has.
+_MOST_DAYS = 1_000_000
 
 
 class ReadPlan:
     """The windows that are not delivered yet. The caller holds a lock around each call."""
 
-    def __init__(self, root: Window, reading: Reading, workers: int) -> None:
+    def __init__(self, root: Window, reading: Reading, workers: int, grain: Grain) -> None:
         self._reading = reading
         self._workers = workers
+        self._grain = grain
+        self._unit = grain.unit
         self._front, self._end = root.start, root.end
         self._wanted: list[tuple[datetime, WindowRead]] = []
+        self._waiting: list[WindowRead] = []  # for the trial
+        self._trial: WindowRead | None = None
+        self._is_tried = False
         self._asked: dict[datetime, WindowRead] = {}
         self._runs = ProvenRuns()
         self._seams = Seams()
         self._held = 0
+        self._seen: Sequence[HeldCall] = ()  # the calls of the last answer
         self._want(WindowRead(root, root.end))
 
     @property
@@ -93,6 +112,9 @@ class ReadPlan:
 
     def next_request(self) -> tuple[WindowRead, Span] | None:
         """The earliest page that is wanted and within the look-ahead; None when the caller has to wait."""
+        if self._trial is not None and not self._is_tried:
+            self._is_tried = True
+            return self._trial, Span(0, self._reading.page_rows)
         if not self._wanted and not self._cut_for_the_idle():
             return None
         start, read = self._wanted[0]
@@ -101,30 +123,45 @@ class ReadPlan:
             return None
         heapq.heappop(self._wanted)
         self._asked[start] = read
+        read.settle(self._grain)
         rows = self._reading.page_rows
         return read, Span(read.crowd.offset, read.crowd.limit(rows)) if read.crowd else Span(read.offset, rows)
 
     def _room(self) -> int:
-        """How many more pages the look-ahead has room for."""
-        return ceil((self._reading.ahead_rows - self._held) / self._reading.page_rows) - len(self._asked)
+        """How many more pages the look-ahead has room for. What crowds hold until they are proven counts, too."""
+        reads = chain(self._asked.values(), (read for _, read in self._wanted))
+        held = self._held + sum(read.crowd.held for read in reads if read.crowd)
+        return ceil((self._reading.ahead_rows - held) / self._reading.page_rows) - len(self._asked)
 
     def _cut_for_the_idle(self) -> bool:
         """Give an idle worker the later half of the longest read. Its reader then stops in the middle."""
         longest = max(self._asked.values(), key=attrgetter("expected"), default=None)
         if longest is None or longest.expected < _WORTHWHILE_PAGES * self._reading.page_rows:
             return False
-        longest.window, *later = split(longest.window, 2)
+        longest.window, *later = self._split(longest.window, 2)
         longest.expected //= 2
         for window in later:
-            self._seams.open((window.start, longest.until))
-            self._want(WindowRead(window, longest.until, longest.expected))
+            self._seams.open((window.start, longest.asked.end))
+            self._want(WindowRead(window, longest.until, longest.expected, last_asked=longest.last_asked))
         return bool(later)
 
     def receive(self, read: WindowRead, page: Page) -> list[ProvenRun]:
-        """Note an answer. Returns the runs that this answer completes."""
+        """Note an answer. Returns the runs that this answer completes.
+
+        Raises GrainChangedError when it shows that this plan asks for smaller spans than the system knows.
+        """
+        if self._grain.unit is not self._unit:
+            raise GrainChangedError
+        if read is self._trial:
+            self._learn(read, page)
+            return []
+        self._seen = page.calls
         del self._asked[read.window.start]
-        self._settle(self._seams.count((read.window.start, read.until), page.count))
+        self._settle(self._seams.count((read.window.start, read.asked.end), page.count))
+        self._grain.check(read.asked, page.calls)
         calls = self._all_of(read, page)
+        if calls is not None and self._find_days(read, calls):
+            calls = None
         if calls is None:
             self._runs.complete(read.window.start, least=self._reading.batch_rows)
         else:
@@ -132,6 +169,13 @@ class ReadPlan:
             self._runs.add(read.window, calls)
             self._runs.complete(read.window.end)  # another run follows
         return self._runs.take()
+
+    def _learn(self, trial: WindowRead, page: Page) -> None:
+        self._grain.learn_from_trial(trial.asked, page.calls)
+        self._trial = None
+        waiting, self._waiting = self._waiting, []
+        for read in waiting:
+            self._want(read)
 
     def close(self) -> list[ProvenRun]:
         """The runs that are proven so far, when no more answers will come."""
@@ -150,6 +194,17 @@ class ReadPlan:
         if part.rest is None:
             self._runs.complete(part.window.end)
 
+    def _find_days(self, read: WindowRead, calls: Sequence[HeldCall]) -> bool:
+        """Want each day by itself where a call without a date may belong to any of several days."""
+        if all(call.date is not None for call in calls):
+            return False
+        days = split(read.window, _MOST_DAYS, DAY)
+        if len(days) == 1 and read.until == read.window.end:
+            return False
+        for day in days:
+            self._want(WindowRead(day, day.end))
+        return True
+
     def _all_of(self, read: WindowRead, page: Page) -> Sequence[HeldCall] | None:
         """All calls of a window when this page completes them; else None, and more of it is wanted."""
         if read.crowd is not None:
@@ -161,19 +216,22 @@ class ReadPlan:
                 return _own(read, page.calls)
             self._want(replace(read, offset=page.count, full=page.calls))
         elif not self._narrow(read, page):
-            return self._of_minute(read, page)
+            return self._of_crowd(read, page)
         return None
 
-    def _of_minute(self, read: WindowRead, page: Page) -> Sequence[HeldCall] | None:
-        """Read a minute that does not fit its page as a crowd, once it was asked for by itself."""
+    def _of_crowd(self, read: WindowRead, page: Page) -> Sequence[HeldCall] | None:
+        """Read a window that fits no page and cannot be split as a crowd, once it was asked for by itself."""
         if read.until != read.window.end:
             self._want(WindowRead(read.window, read.window.end))
             return None
+        if not self._grain.may_end(read.until):
+            self._wait_for_trial(WindowRead(read.window, read.until))
+            return None
         crowd = Crowd(read.window, self._reading.fruitless_reads)
-        minute = WindowRead(read.window, read.until, crowd=crowd)
+        wanted = WindowRead(read.window, read.until, crowd=crowd)
         if read.full is None:
-            return self._add(minute, crowd, page)
-        self._want(minute)  # this page is not its first
+            return self._add(wanted, crowd, page)
+        self._want(wanted)  # this page is not its first
         return None
 
     def _add(self, read: WindowRead, crowd: Crowd, page: Page) -> Sequence[HeldCall] | None:
@@ -182,18 +240,23 @@ class ReadPlan:
         return calls
 
     def _narrow(self, read: WindowRead, page: Page) -> bool:
-        """Want smaller windows instead of one that does not fit its page. False for a minute, which has none."""
+        """Want smaller windows instead of one that does not fit its page. False where there are none."""
         order = order_of(page)
+        if self._unit is DAY and len(self._split(read.window, 2)) == 1:
+            return False
         count = _share(page.count, read.window, read.until)
-        if order is not Order.OTHER and count <= self._most:
+        if order is not Order.OTHER and count <= self._most and not self._is_crowded(read.window, count):
             if not self._holds_oldest(read, page, order):
                 if read.offset == 0:
                     self._want(replace(read, offset=page.count - len(page.calls)))
                     return True
-            elif part := part_of(read.window, read.until, page, order):
+            elif part := part_of(read.window, read.until, page, order, self._unit):
                 self._read_on(read, part, page, order)
                 return True
-        windows = split(read.window, self._parts(count, order))
+        if read.until == read.window.end and read.last_asked != self._grain.last_asked(read.until):
+            self._want(WindowRead(read.window, read.until, count))  # the end is known better by now
+            return True
+        windows = self._split(read.window, self._parts(read.window, count, order))
         if len(windows) > 1:
             expected = 0 if order is Order.OTHER else count // len(windows)
             for window in windows:
@@ -202,12 +265,12 @@ class ReadPlan:
 
     def _read_on(self, read: WindowRead, part: Part, page: Page, order: Order) -> None:
         if part.rest is not None:
-            behind = self._seams.behind((part.rest.end, read.until))
+            behind = self._seams.behind((part.rest.end, read.asked.end))
             left = _share(part.left, part.rest, read.until) if behind is None else part.left - behind
             offset = 0 if order is Order.OLDEST_FIRST else max(0, part.left - len(page.calls))
-            self._want(WindowRead(part.rest, read.until, left, offset))
+            self._want(WindowRead(part.rest, read.until, left, offset, last_asked=read.last_asked))
         self._held += len(part.calls)
-        self._settle(self._seams.add((part.window.end, read.until), part))
+        self._settle(self._seams.add((part.window.end, read.asked.end), part))
 
     @staticmethod
     def _holds_oldest(read: WindowRead, page: Page, order: Order) -> bool:
@@ -224,8 +287,17 @@ class ReadPlan:
             share = min(share, self._reading.ahead_rows // self._workers)
         return max(self._reading.page_rows, share)
 
-    def _parts(self, count: int, order: Order) -> int:
+    def _is_crowded(self, window: Window, count: int) -> bool:
+        """Whether a day is the smallest span that can be asked for, and the days of the window do not fit a page."""
+        return self._unit is DAY and count * DAY > self._reading.page_rows * (window.end - window.start)
+
+    def _split(self, window: Window, parts: int) -> list[Window]:
+        return split(window, parts, self._unit)
+
+    def _parts(self, window: Window, count: int, order: Order) -> int:
         """In how many parts to split a window: a few that are read page by page, or many that fit one page."""
+        if self._is_crowded(window, count):
+            return _FAN_OUT
         if order is Order.OTHER:
             most, fan_out = self._reading.page_rows, _FAN_OUT_UNSORTED
         else:
@@ -233,7 +305,21 @@ class ReadPlan:
         return min(fan_out, max(2, round(count * _HEADROOM / most)))
 
     def _want(self, read: WindowRead) -> None:
-        heapq.heappush(self._wanted, (read.window.start, read))
+        if read.until == self._end or self._grain.may_end(read.until):
+            heapq.heappush(self._wanted, (read.window.start, read))
+        else:
+            self._wait_for_trial(read)
+
+    def _wait_for_trial(self, read: WindowRead) -> None:
+        """Want a window after the trial. Without a call to try it with, a day is taken for the grain: that is safe."""
+        self._waiting.append(read)
+        if self._trial is not None:
+            return
+        if (window := trial_of(self._seen)) is None:
+            self._grain.ends = Ends.DAY_EXCLUDED
+            self._grain.change()
+        else:
+            self._trial = WindowRead(window, window.end)
 
 
 def _own(read: WindowRead, calls: Sequence[HeldCall]) -> Sequence[HeldCall]:

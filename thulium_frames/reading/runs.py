@@ -1,11 +1,19 @@
 """Proven windows, put together while they follow one another, until they are large enough to be taken. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
 from thulium_frames.records import HeldCall
 from thulium_frames.windows import Window
+
+
+@dataclass(frozen=True)
+class UndatedCall:
+    """A call whose date cannot be read. It was answered for a part of `day`."""
+
+    day: date
+    call: HeldCall
 
 
 @dataclass(frozen=True)
@@ -13,7 +21,8 @@ class ProvenRun:
     """A window and all its calls, proven and unsorted."""
 
     window: Window
-    calls: list[HeldCall]
+    calls: list[HeldCall] = field(default_factory=list)
+    undated: list[UndatedCall] = field(default_factory=list)
 
 
 class ProvenRuns:
@@ -25,10 +34,14 @@ class ProvenRuns:
         self._starts: set[datetime] = set()  # of complete runs that are not delivered yet
 
     def add(self, window: Window, calls: Sequence[HeldCall]) -> None:
-        """Add a proven window to the run that ends where it starts, or begin a run with it."""
+        """Add a proven window to the run that ends where it starts, or begin a run with it.
+
+        A window with calls whose date cannot be read must lie within one day.
+        """
         before = self._growing.pop(window.start, None)
-        run = ProvenRun(Window(before.window.start, window.end), before.calls) if before else ProvenRun(window, [])
-        run.calls.extend(calls)
+        run = replace(before, window=Window(before.window.start, window.end)) if before else ProvenRun(window)
+        run.calls.extend(call for call in calls if call.date is not None)
+        run.undated.extend(UndatedCall(window.start.date(), call) for call in calls if call.date is None)
         self._growing[window.end] = run
 
     def complete(self, end: datetime, least: int = 0) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from thulium_frames.reading.order import Part
 
-#: The moment of the cut, and the moment up to which both windows are asked for.
+#: The moment of the cut, and the bound up to which both windows are asked for.
 Seam = tuple[datetime, datetime]
 
 

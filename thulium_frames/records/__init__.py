@@ -4,7 +4,7 @@ This room alone knows the fields of a record and the odd forms they come in. Its
 answer into a `Page` of `HeldCall`s, and `to_batch` turns held calls into columns.
 """
 
-from thulium_frames.records.call import HeldCall, Identity, identity
+from thulium_frames.records.call import HeldCall, described, identity
 from thulium_frames.records.decode import ALWAYS_BUILT, Page, id_epoch, read_page, to_batch
 
-__all__ = ["ALWAYS_BUILT", "HeldCall", "Identity", "Page", "id_epoch", "identity", "read_page", "to_batch"]
+__all__ = ["ALWAYS_BUILT", "HeldCall", "Page", "described", "id_epoch", "identity", "read_page", "to_batch"]

@@ -1,6 +1,7 @@
 """One call record: as the page has it, and as it is kept until the columns are built."""
 
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
 from operator import attrgetter
 from typing import Annotated, Literal
 
@@ -8,6 +9,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+_SHOWN_CHARACTERS = 60
 
 # `""` stays `""` here; it becomes null when the columns are built.
 Number = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | Literal[""] | None
@@ -81,19 +84,26 @@ def calls_of(records: Sequence[Record]) -> list[HeldCall]:
     return [HeldCall(record.date, line) for record, line in zip(records, lines, strict=True)]
 
 
+def described(call: HeldCall) -> str:
+    """The id and the raw date of a call whose date cannot be read, to find it by."""
+    record = _decoder.decode(call.line)
+    sent = msgspec.json.decode(record.rescued_data or "{}").get("date")
+    return f"connection_id {record.connection_id}, date {str(sent)[:_SHOWN_CHARACTERS]!r}"
+
+
 def lines_of(calls: Iterable[HeldCall]) -> bytes:
     """All the records as text, one in each line."""
     return b"\n".join([call.line for call in calls])
 
 
-Identity = tuple[object, ...]
-_facts: Callable[[Record], Identity] = attrgetter(
+_facts: Callable[[Record], tuple[object, ...]] = attrgetter(
     *("date", "connection_id", "src", "dst", "type", "disposition", "duration", "billsec"),
     *("user_login", "dst_user_login", "queue_id"),
 )
 
 
-def identity(call: HeldCall) -> Identity:
-    """The facts of a call that nobody edits afterwards: without ratings, tags and links to the CRM."""
+def identity(call: HeldCall) -> bytes:
+    """A digest of the facts of a call that nobody edits afterwards: without ratings, tags and links to the CRM."""
     # the tolerant path has made "" null already
-    return tuple(None if fact == "" else fact for fact in _facts(_decoder.decode(call.line)))
+    facts = [None if fact == "" else fact for fact in _facts(_decoder.decode(call.line))]
+    return blake2b(_encoder.encode(facts), digest_size=16).digest()

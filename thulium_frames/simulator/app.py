@@ -4,6 +4,7 @@ import base64
 import binascii
 import secrets
 from collections.abc import Sequence
+from datetime import datetime, time, timedelta
 from random import Random
 from typing import Final
 
@@ -20,7 +21,7 @@ from thulium_frames.simulator.dirt import soiled
 from thulium_frames.simulator.drift import DriftingCalls
 from thulium_frames.simulator.faults import LOGIN_PATH, NO_FAULTS, Faults
 from thulium_frames.simulator.front import SimulatedThulium
-from thulium_frames.simulator.query import BadQueryError, Query, read_query
+from thulium_frames.simulator.query import EARLIEST, BadQueryError, DateRules, Query, read_query
 from thulium_frames.simulator.selection import Archive
 from thulium_frames.simulator.sources import CallSource, Record
 
@@ -60,6 +61,7 @@ class _Connections:
         self._archive = Archive(calls, order="newest" if faults.newest_first else "oldest", ties=ties)
         self._credentials = credentials
         self._max_limit = max_limit
+        self._dates = _date_rules(calls, faults)
         self._faults = faults
 
     async def get(self, request: Request) -> Response:
@@ -67,7 +69,7 @@ class _Connections:
             return replies.unauthorized()
         faults = self._faults
         try:
-            query = read_query(request.query_params, max_limit=self._max_limit, date_to_means=faults.date_to_means)
+            query = read_query(request.query_params, max_limit=self._max_limit, dates=self._dates)
         except BadQueryError as error:
             return replies.refusal(400, error.problems)
         count, records = self._archive.answer(query)
@@ -80,6 +82,17 @@ class _Connections:
         except (binascii.Error, ValueError):
             return False
         return scheme.lower() == "basic" and secrets.compare_digest(given, self._credentials)
+
+
+def _date_rules(calls: CallSource, faults: Faults) -> DateRules:
+    days = calls.days()
+    is_limited = bool(faults.recent_days and days)
+    return DateRules(
+        date_to_means=faults.date_to_means,
+        date_from_by_day=faults.date_from_by_day or faults.bounds_by_day,
+        date_to_by_day=faults.bounds_by_day,
+        since=datetime.combine(days[-1] - timedelta(faults.recent_days - 1), time.min) if is_limited else EARLIEST,
+    )
 
 
 def _credentials(user: str, password: str) -> bytes:

@@ -104,6 +104,9 @@ class Faults:
             choices=get_args(DateTo),
         ),
     )
+    bounds_by_day: bool = _switch("Only the days of date_from and date_to count, not their minutes.")
+    date_from_by_day: bool = _switch("Only the day of date_from counts, not its minute.")
+    recent_days: int = _count("Without date_from, only the newest N days are searched. 0 searches all.")
 
     drift: int = _count("N times a call is inserted, changed or removed between requests.")
     drift_until: int = _count("The calls stay as they are once request N has arrived.", 100, least=2)

@@ -18,6 +18,7 @@ ID_FIELDS: Final = ("queue_id", "topic_id", "customer_id")
 _DEFAULT_LIMIT: Final = 100
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2})?")
+_DAY_CHARACTERS: Final = 10
 _DAY, _MINUTE, _SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 
 
@@ -76,7 +77,20 @@ def has_all_tags(attached: object, wanted: Sequence[str]) -> bool:
     return isinstance(attached, list) and set(wanted) <= set(attached)
 
 
-def read_query(parameters: Parameters, *, max_limit: int, date_to_means: DateTo = "unit") -> Query:
+@dataclass(frozen=True)
+class DateRules:
+    """How a system reads `date_from` and `date_to`."""
+
+    date_to_means: DateTo = "unit"
+    date_from_by_day: bool = False
+    """Only the day of `date_from` counts."""
+    date_to_by_day: bool = False
+    """Only the day of `date_to` counts."""
+    since: datetime = EARLIEST
+    """Where a request without `date_from` begins."""
+
+
+def read_query(parameters: Parameters, *, max_limit: int, dates: DateRules = DateRules()) -> Query:  # immutable
     """The request that these parameters describe. Unknown parameters are ignored.
 
     Raises:
@@ -84,7 +98,7 @@ def read_query(parameters: Parameters, *, max_limit: int, date_to_means: DateTo 
     """
     reader = _Reader(parameters)
     query = Query(
-        criteria=reader.criteria(date_to_means),
+        criteria=reader.criteria(dates),
         limit=reader.limit(max_limit),
         offset=reader.offset(),
         include_tags=reader.flag("include_tags"),
@@ -102,12 +116,12 @@ class _Reader:
         self._parameters = parameters
         self.problems: list[str] = []
 
-    def criteria(self, date_to_means: DateTo) -> Criteria:
+    def criteria(self, dates: DateRules) -> Criteria:
         given = self._parameters.get
         ids = ((name, self._integer(name)) for name in ID_FIELDS)
         return Criteria(
-            since=self._moment("date_from", EARLIEST, past_the_end=False),
-            until=self._end(date_to_means),
+            since=self._moment("date_from", dates.since, by_day=dates.date_from_by_day, past_the_end=False),
+            until=self._end(dates),
             text=tuple((name, text) for name in TEXT_FIELDS if (text := given(name)) is not None),
             ids=tuple((name, number) for name, number in ids if number is not None),
             tags=tuple(self._parameters.getlist("tags[]")),
@@ -130,9 +144,10 @@ class _Reader:
     def flag(self, name: str) -> bool:
         return self._parameters.get(name) in ("true", "1")
 
-    def _end(self, means: DateTo) -> datetime:
-        end = self._moment("date_to", LATEST, past_the_end=means == "unit")
-        return min(end, LATEST - _SECOND) + _SECOND if means == "second" else end
+    def _end(self, dates: DateRules) -> datetime:
+        is_unit = dates.date_to_means == "unit"
+        end = self._moment("date_to", LATEST, by_day=dates.date_to_by_day, past_the_end=is_unit)
+        return min(end, LATEST - _SECOND) + _SECOND if dates.date_to_means == "second" else end
 
     def _integer(self, name: str) -> int | None:
         text = self._parameters.get(name)
@@ -143,12 +158,13 @@ class _Reader:
             return None
         return int(text)
 
-    def _moment(self, name: str, absent: datetime, *, past_the_end: bool) -> datetime:
+    def _moment(self, name: str, absent: datetime, *, by_day: bool, past_the_end: bool) -> datetime:
         text = self._parameters.get(name)
         if text is None:
             return absent
         try:
-            return read_moment(text, past_the_end=past_the_end)
+            read_moment(text, past_the_end=False)
+            return read_moment(text[:_DAY_CHARACTERS] if by_day else text, past_the_end=past_the_end)
         except ValueError:
             self.problems.append(f"{name} must be a date such as 2014-07-14 or 2014-07-14 12:34, not {text[:40]!r}")
             return absent
