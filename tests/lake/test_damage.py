@@ -1,10 +1,9 @@
 """Whatever happens to the files of a lake is named with its day and its remedy, and repaired by reading that day alone.
 
-A bit is flipped in every third byte unless said: THULIUM_FRAMES_FLIP_EVERY=1 pytest tests/test_damage.py -k flipped
+A bit is flipped in every 23rd byte unless said: THULIUM_FRAMES_FLIP_EVERY=1 pytest tests/lake/test_damage.py -k flipped
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.doses import dose, examples
 from tests.processes import run
 from tests.truth import frame_of, in_any_order
 from thulium_frames import SCHEMA, Lake, Thulium, scan_lake
@@ -26,7 +26,7 @@ from thulium_frames.errors import LakeDamagedError, LakeError, LakeMismatchError
 from thulium_frames.lake.dayfile import seal_day
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 
-FLIP_EVERY = int(os.environ.get("THULIUM_FRAMES_FLIP_EVERY", "3"))
+FLIP_EVERY = dose("FLIP_EVERY", 23, 3)
 FIRST = date(2024, 9, 16)
 DAYS = [FIRST + timedelta(days=number) for number in range(7)]
 SUNDAY = DAYS[6]
@@ -129,7 +129,7 @@ def test_a_flipped_bit_is_named_wherever_it_is(one_day: Lake) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_few_flipped_bits_are_named(one_day: Lake, data: st.DataObject) -> None:
     whole = changed = file_of(one_day, SUNDAY).read_bytes()
     bit = st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 7))
