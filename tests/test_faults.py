@@ -278,7 +278,12 @@ def run_case(name: str, case: Case) -> Iterator[tuple[SimulatedThulium, Thulium]
 
         def ask(**parameters: Any) -> dict[str, Any]:
             answer = httpx.get(
-                url + "/api/connections", params=parameters, auth=("demo", "demo"), trust_env=False, verify=False, timeout=None
+                url + "/api/connections",
+                params=parameters,
+                auth=("demo", "demo"),
+                trust_env=False,
+                verify=False,
+                timeout=None,
             )
             return dict(answer.json())
 

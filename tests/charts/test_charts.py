@@ -136,6 +136,7 @@ def test_time_is_the_wall_clock_whoever_looks() -> None:
     assert row["clock"] == "Sun 2024-10-27 12:00"
 
 
+@pytest.mark.dosed
 def test_a_year_of_quarters_is_not_too_much() -> None:
     """Altair's own limit is 5,000 rows a table, which 60 days pass already."""
     last = datetime(2024, 10, 23, 10)

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import groupby
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from random import Random
 
@@ -199,6 +199,7 @@ def export_killed(lake: Path, kill: Kill) -> list[Asked]:
     return app.asked
 
 
+@pytest.mark.dosed
 def test_a_lake_grows_exactly_through_any_number_of_sigkills(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     rng = Random(20240916)
@@ -463,6 +464,7 @@ def test_a_lake_that_can_only_be_read_is_read(url: str, read_only_lake: Path) ->
 REFRESHES = dose("REFRESHES", 4, 6)
 
 
+@pytest.mark.dosed
 def test_a_reader_meanwhile_sees_each_day_before_or_after_and_never_between(
     url: str, other_url: str, tmp_path: Path
 ) -> None:

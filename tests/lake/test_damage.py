@@ -122,6 +122,7 @@ def flipped(content: bytes, position: int, bit: int) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.dosed
 def test_a_flipped_bit_is_named_wherever_it_is(one_day: Lake) -> None:
     whole = file_of(one_day, SUNDAY).read_bytes()
     places = [(position, number % 8) for number, position in enumerate(range(0, len(whole), FLIP_EVERY))]

@@ -19,7 +19,7 @@ from thulium_frames.errors import ForeignAnswerError, UnreadableAnswerError
 from thulium_frames.records.decode import read_page, to_batch
 from thulium_frames.simulator import Centre
 
-PAGES = dose("PAGES", 2000, 2000)
+PAGES = dose("PAGES", 2_000, 10_000)
 ROWS = [call.row for call in Centre(seed=9, calls_per_day=300).calls(date(2024, 7, 1))]
 TOKENS = (
     b'"" null true 7 -0 7.0 1e3 1e999 99999999999999999999 "7" "abc" [] {} [1] {"type":5} "\\ud800" "\\u0000" NaN \xff'
@@ -110,6 +110,7 @@ def as_written(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
+@pytest.mark.dosed
 @pytest.mark.parametrize("part", range(4))
 def test_damaged_pages_end_in_our_errors_or_lose_nothing(part: int) -> None:
     decoded = refused = 0

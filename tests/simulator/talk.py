@@ -42,7 +42,10 @@ def faults_of(**values: Any) -> Faults:
 
 @contextmanager
 def connected(app: ASGIApp) -> Iterator[httpx.Client]:
-    with running(app) as url, httpx.Client(base_url=url, auth=USER, trust_env=False, verify=False, timeout=None) as client:
+    with (
+        running(app) as url,
+        httpx.Client(base_url=url, auth=USER, trust_env=False, verify=False, timeout=None) as client,
+    ):
         yield client
 
 
