@@ -1,7 +1,8 @@
 """How hard the tests try: enough to notice by default, more when the environment asks for it.
 
 THULIUM_FRAMES_PROFILE=thorough takes the larger dose of everything. A dose can also be said by itself:
-THULIUM_FRAMES_KILLS, _EXAMPLES, _PAGES, _FLIP_EVERY, _REFRESHES, _QUARTERS_DAYS.
+THULIUM_FRAMES_KILLS, _EXAMPLES, _PAGES, _FLIP_EVERY, _REFRESHES, _QUARTERS_DAYS. The tests
+that have one: pytest -m 'hypothesis or dosed'.
 """
 
 import os
