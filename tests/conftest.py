@@ -1,5 +1,6 @@
 """A small contact centre on a real socket, shared by all tests that read a system."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests import doses
 from thulium_frames import RetryPolicy, Thulium
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 
@@ -15,8 +17,13 @@ from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 FIRST, LAST = date(2024, 10, 23), date(2024, 10, 29)
 IMPATIENT = RetryPolicy(tries=3, first_tries=2, budget=5.0, first_wait=0.01, max_wait=0.01)
 
-settings.register_profile("thulium_frames", deadline=None)  # a slow machine is no failure
+# A slow machine is no failure, so there is no deadline.
+settings.register_profile("thulium_frames", deadline=None, max_examples=doses.examples(100))
 settings.load_profile("thulium_frames")
+
+# A shell has its background jobs ignore SIGINT, and what they start would ignore it, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Connect = Callable[..., Thulium]
 

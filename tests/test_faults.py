@@ -31,6 +31,8 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
+from tests.doses import dose, is_said
+from tests.ports import port_to_keep
 from tests.witness import Row, comparable, history, told, wrongs
 from thulium_frames import SCHEMA, Lake, Thulium
 from thulium_frames.endpoint.pacing import Pace
@@ -62,10 +64,10 @@ from thulium_frames.simulator.selection import Archive
 from thulium_frames.simulator.sources import Record
 from thulium_frames.windows import MINUTE, Window, of_days
 
-EXAMPLES = int(os.environ.get("THULIUM_FRAMES_EXAMPLES", "40"))
+EXAMPLES = dose("EXAMPLES", 10, 40)
 PROFILE: dict[str, Any] = {
     "database": None,
-    "derandomize": "THULIUM_FRAMES_EXAMPLES" not in os.environ,
+    "derandomize": not is_said("EXAMPLES"),
 }
 #: The Polish clocks go back on the 27th.
 FIRST, LAST = date(2024, 10, 25), date(2024, 10, 28)
@@ -276,7 +278,12 @@ def run_case(name: str, case: Case) -> Iterator[tuple[SimulatedThulium, Thulium]
 
         def ask(**parameters: Any) -> dict[str, Any]:
             answer = httpx.get(
-                url + "/api/connections", params=parameters, auth=("demo", "demo"), trust_env=False, timeout=None
+                url + "/api/connections",
+                params=parameters,
+                auth=("demo", "demo"),
+                trust_env=False,
+                verify=False,
+                timeout=None,
             )
             return dict(answer.json())
 
@@ -441,10 +448,10 @@ def test_a_run_that_is_refused_is_completed_by_the_next(faults: Faults, refused_
     bad, good = create_app(CALLS, faults=faults), create_app(CALLS, faults=faults_of_rows(faults))
     with TemporaryDirectory() as folder:
         lake = Lake(folder)
-        with running(bad) as url, client(url, workers=workers, retries=patience(faults)) as thulium:
+        port = port_to_keep()
+        with running(bad, port=port) as url, client(url, workers=workers, retries=patience(faults)) as thulium:
             calls = thulium.connections(date_from=FIRST, date_to=LAST)
             assert error_of(lambda: lake.update(calls)) in (None, AuthenticationError.exit_code)
-            port = int(url.rpartition(":")[2])
         done = assert_whole(lake, bad, faults)
         with running(good, port=port) as url, client(url, workers=workers) as thulium:
             assert lake.update(thulium.connections(date_from=FIRST, date_to=LAST)).days_skipped == done
@@ -701,7 +708,8 @@ def export(lake: Path, url: str, password: str = "demo") -> subprocess.Completed
 def test_the_same_command_completes_what_was_cut_short(faults: Faults, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     bad = create_app(LONG, faults=faults)
-    with running(bad) as url:
+    port = port_to_keep()
+    with running(bad, port=port) as url:
         ended = export(lake.path, url)
     assert (ended.returncode, ended.stdout) == (3, "")
     assert "Traceback" not in ended.stderr
@@ -711,7 +719,7 @@ def test_the_same_command_completes_what_was_cut_short(faults: Faults, tmp_path:
     done = assert_whole(lake, bad, faults)
     assert 0 < len(done) < len(LONG.days())
     good = create_app(LONG, password="the right one")
-    with running(good, port=int(url.rpartition(":")[2])) as url:
+    with running(good, port=port) as url:
         completed = export(lake.path, url, "the right one")
     assert completed.returncode == 0, completed.stderr
     told_of = json.loads(completed.stdout)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import FIRST, LAST, Connect
+from tests.doses import examples
 from tests.truth import in_any_order
 from thulium_frames import SCHEMA, Thulium
 from thulium_frames.connections import Connections, _of_each_value
@@ -205,7 +206,7 @@ def branches(inner: st.SearchStrategy[pl.Expr]) -> st.SearchStrategy[pl.Expr]:
 
 
 @given(data=st.data())
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 def test_a_filtered_scan_is_the_filtered_frame(data: st.DataObject, url: str, whole: pl.DataFrame) -> None:
     predicate = data.draw(predicates(whole))
     with closing(Thulium(url, "demo", "demo")) as thulium:

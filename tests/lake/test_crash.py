@@ -1,21 +1,21 @@
 """Days stay whole, and the same command continues, after a kill, an interrupt, a full disk or a missing permission.
 
-Readers see whole days meanwhile, too. The number of kills is 50 by default. For another number:
-THULIUM_FRAMES_KILLS=1000 pytest tests/lake/test_crash.py -k sigkill
+Readers see whole days meanwhile, too. The number of kills is 24 by default: each step once, and two at random. For
+another number: THULIUM_FRAMES_KILLS=1000 pytest tests/lake/test_crash.py -k sigkill
 """
 
 import json
-import os
 import queue
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from random import Random
@@ -23,6 +23,7 @@ from random import Random
 import polars as pl
 import pytest
 
+from tests.doses import dose
 from tests.processes import (
     TESTS,
     TRAP,
@@ -38,10 +39,10 @@ from tests.processes import (
     with_files_upto,
 )
 from tests.truth import frame_of, in_any_order
-from thulium_frames import scan_lake
+from thulium_frames import Lake, Thulium, scan_lake
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 
-KILLS = int(os.environ.get("THULIUM_FRAMES_KILLS", "50"))
+KILLS = dose("KILLS", 24, 50)
 FIRST = date(2024, 9, 16)
 DAYS = [FIRST + timedelta(days=number) for number in range(20)]
 CENTRE, OTHER_CENTRE = Centre(seed=3, calls_per_day=40), Centre(seed=4, calls_per_day=40)
@@ -58,8 +59,18 @@ def ordered(days: Sequence[date]) -> list[str]:
     return ["--from", str(days[0]), "--to", str(days[-1])]
 
 
-def truth(days: Iterable[date]) -> pl.DataFrame:
-    return in_any_order(frame_of(call for day in days for call in CENTRE.calls(day)))
+def make(lake: Path, days: Sequence[date], url: str) -> None:
+    with Thulium(url, "demo", "demo") as thulium:
+        thulium.connections(date_from=days[0], date_to=days[-1]).write_parquet(lake)
+
+
+def truth(days: Sequence[date]) -> pl.DataFrame:
+    return in_any_order(pl.concat(map(truth_of, days)))
+
+
+@cache
+def truth_of(day: date) -> pl.DataFrame:
+    return in_any_order(frame_of(CENTRE.calls(day)))
 
 
 def rows_in(lake: Path) -> pl.DataFrame:
@@ -97,16 +108,14 @@ def assert_complete(lake: Path, days: Sequence[date]) -> None:
     assert list(days_there(lake)) == list(days)
     assert names_in(lake) == PINNED
     assert empty_folders_in(lake) == []
-    verified = run("verify", lake, "--json")
-    assert (verified.returncode, verified.stderr) == (0, "")
-    assert json.loads(verified.stdout)["damaged"] == {}
+    assert Lake(lake).verify().is_clean
 
 
 def assert_whole(lake: Path) -> None:
     """Each visible day is complete, and all other files are hidden."""
     for day in days_there(lake):
         rows = pl.read_parquet(file_of(lake, day), hive_partitioning=False)
-        assert in_any_order(rows).equals(truth([day]))
+        assert in_any_order(rows).equals(truth_of(day))
     assert all(name in PINNED or name.startswith(".") for name in names_in(lake))
 
 
@@ -190,17 +199,19 @@ def export_killed(lake: Path, kill: Kill) -> list[Asked]:
     return app.asked
 
 
+@pytest.mark.dosed
 def test_a_lake_grows_exactly_through_any_number_of_sigkills(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     rng = Random(20240916)
-    fixed = each_step_once()
-    for _ in range(KILLS):
+    fixed = list(each_step_once())
+    for number in range(max(KILLS, len(fixed))):
         before = days_there(lake)
         if len(before) == len(DAYS):
             for lost in rng.sample(DAYS, 12):
                 file_of(lake, lost).unlink()
             before = days_there(lake)
-        kill = next(fixed, None) or at_random(rng, [day for day in DAYS if day not in before])
+        missing = [day for day in DAYS if day not in before]
+        kill = fixed[number] if number < len(fixed) else at_random(rng, missing)
         asked = export_killed(lake, kill)
         assert_whole(lake)
         if not kill.refresh:
@@ -230,7 +241,7 @@ def other_url() -> Iterator[str]:
 def three_days(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake for tests to copy."""
     lake = tmp_path_factory.mktemp("three-days") / "lake"
-    assert run("export", lake, *ordered(DAYS[:3]), url=url).returncode == 0
+    make(lake, DAYS[:3], url)
     return lake
 
 
@@ -332,7 +343,7 @@ def test_a_full_disk_costs_no_day_and_the_export_goes_on_with_space(
         assert_told(run("export", lake, *ordered(DAYS[:6]), *more, url=url, before=disk.before), lake, NO_SPACE)
         assert contents_of(lake) == before
         assert empty_folders_in(lake) == []
-        assert run("verify", lake).returncode == 0
+        assert Lake(lake).verify().is_clean
     disk.free()
     assert run("export", lake, *ordered(DAYS[:6]), url=url, before=disk.before).returncode == 0
     assert_complete(lake, DAYS[:6])
@@ -352,7 +363,7 @@ def test_a_lake_that_never_had_space_begins_with_space(disk: FullDisk, url: str,
 def test_what_was_written_before_the_disk_was_full_stays(tmp_path: Path, url: str) -> None:
     lake, whole = tmp_path / "lake", tmp_path / "whole"
     saturday, sunday, monday = days = DAYS[5:8]
-    assert run("export", whole, *ordered(days), url=url).returncode == 0
+    make(whole, days, url)
     limit = file_of(whole, monday).stat().st_size - 1
     done = run("export", lake, *ordered(days), url=url, before=with_files_upto(limit))
     assert_told(done, lake, NO_SPACE)
@@ -450,15 +461,16 @@ def test_a_lake_that_can_only_be_read_is_read(url: str, read_only_lake: Path) ->
     assert rows_in(read_only_lake).equals(truth(DAYS[:3]))
 
 
-REFRESHES = int(os.environ.get("REFRESHES", "6"))
+REFRESHES = dose("REFRESHES", 4, 6)
 
 
+@pytest.mark.dosed
 def test_a_reader_meanwhile_sees_each_day_before_or_after_and_never_between(
     url: str, other_url: str, tmp_path: Path
 ) -> None:
     lakes = [tmp_path / name for name in ("lake", "version-a", "version-b")]
     for lake, address in zip(lakes, (url, url, other_url), strict=True):
-        assert run("export", lake, *ordered(DAYS), url=address).returncode == 0
+        make(lake, DAYS, address)
     reader = subprocess.Popen(
         [sys.executable, str(TESTS / "reader.py"), *map(str, lakes)],
         env=environment(""),
@@ -485,7 +497,7 @@ def versions(url: str, other_url: str, tmp_path_factory: pytest.TempPathFactory)
     """Two lakes of the same days with different calls, for tests to copy."""
     folder = tmp_path_factory.mktemp("versions")
     for name, address in (("old", url), ("new", other_url)):
-        assert run("export", folder / name, *ordered(DAYS[:4]), url=address).returncode == 0
+        make(folder / name, DAYS[:4], address)
     return folder / "old", folder / "new"
 
 
@@ -533,7 +545,7 @@ def test_a_second_export_is_refused_at_once_and_a_killed_one_blocks_nobody(
         assert app.is_holding.wait(60)
         second = run("export", lake, *ordered(DAYS), url=url)
         assert_told(second, lake, f"process {first.pid} on .+ since ")
-        assert run("verify", lake).returncode == 0
+        assert Lake(lake).verify().is_clean
         assert first.poll() is None
         first.kill()
     assert f"process {first.pid} " in (lake / ".thulium_frames.lock").read_text()

@@ -1,11 +1,10 @@
 """Any damage to a lake's files is reported with its day and its remedy. Reading that day alone again repairs it.
 
-By default a bit is flipped in every third byte. For another step:
+By default a bit is flipped in every 23rd byte. For another step:
 THULIUM_FRAMES_FLIP_EVERY=1 pytest tests/lake/test_damage.py -k flipped
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.doses import dose, examples
 from tests.processes import run
 from tests.truth import frame_of, in_any_order
 from thulium_frames import SCHEMA, Lake, Thulium, scan_lake
@@ -27,7 +27,7 @@ from thulium_frames.errors import LakeDamagedError, LakeError, LakeMismatchError
 from thulium_frames.lake.dayfile import seal_day
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 
-FLIP_EVERY = int(os.environ.get("THULIUM_FRAMES_FLIP_EVERY", "3"))
+FLIP_EVERY = dose("FLIP_EVERY", 23, 3)
 FIRST = date(2024, 9, 16)
 DAYS = [FIRST + timedelta(days=number) for number in range(7)]
 SUNDAY = DAYS[6]
@@ -123,6 +123,7 @@ def flipped(content: bytes, position: int, bit: int) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.dosed
 def test_a_flipped_bit_is_named_wherever_it_is(one_day: Lake) -> None:
     whole = file_of(one_day, SUNDAY).read_bytes()
     places = [(position, number % 8) for number, position in enumerate(range(0, len(whole), FLIP_EVERY))]
@@ -130,7 +131,7 @@ def test_a_flipped_bit_is_named_wherever_it_is(one_day: Lake) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_few_flipped_bits_are_named(one_day: Lake, data: st.DataObject) -> None:
     whole = changed = file_of(one_day, SUNDAY).read_bytes()
     bit = st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 7))

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.doses import examples
 from thulium_frames.errors import ContractError, UnprovenWindowError
 from thulium_frames.reading import Grain, Reading, Span
 from thulium_frames.reading.grain import Ends, GrainChangedError
@@ -248,7 +249,7 @@ SERVERS = st.builds(Server, ROWS, ORDERS, most_a_page=st.sampled_from([1, 2, 3, 
 
 
 @given(SERVERS, READINGS, st.integers(1, 5), CHOICES)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_calls_that_stand_still_are_all_read_in_time_order(
     server: Server, reading: Reading, workers: int, choose: Choose
 ) -> None:
@@ -297,7 +298,7 @@ def drifts(*kinds: str) -> st.SearchStrategy[Drift]:
 
 
 @given(SERVERS, drifts("added", "crowded") | drifts("removed") | drifts("rated"), READINGS, st.integers(1, 4), CHOICES)
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_calls_that_change_meanwhile_never_make_a_minute_that_was_not(
     server: Server, drift: Drift, reading: Reading, workers: int, choose: Choose
 ) -> None:
@@ -322,7 +323,7 @@ def by_minute(rows: Iterable[tuple[datetime, str]]) -> dict[datetime, list[str]]
 
 
 @given(SERVERS, drifts("added", "crowded", "removed"), READINGS, st.integers(1, 4), CHOICES)
-@settings(max_examples=800)
+@settings(max_examples=examples(800))
 def test_calls_that_come_and_go_meanwhile_hide_none_that_stayed(
     server: Server, drift: Drift, reading: Reading, workers: int, choose: Choose
 ) -> None:
@@ -535,7 +536,7 @@ def test_a_page_in_another_order_is_split_until_it_fits() -> None:
 
 
 @given(ROWS, READINGS, st.integers(1, 4), CHOICES)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_calls_in_an_order_that_is_not_of_their_dates_are_all_read(
     rows: list[Row], reading: Reading, workers: int, choose: Choose
 ) -> None:
@@ -736,7 +737,7 @@ def test_a_minute_that_can_never_be_proven_ends_the_reading_and_is_named(lie: st
 
 @pytest.mark.parametrize("lie", [lie for lie in LIES if "twice" not in lie])
 @given(rows=ROWS, reading=READINGS, workers=st.integers(1, 4), choose=CHOICES)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_a_server_that_lies_is_never_believed_and_never_asked_without_end(
     lie: str, rows: list[Row], reading: Reading, workers: int, choose: Choose
 ) -> None:
@@ -776,7 +777,7 @@ class Miscounting(Server):
     choose=CHOICES,
     order=st.sampled_from([oldest_first, newest_first]),
 )
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_wrong_count_hides_no_call(
     counts: str, rows: list[Row], reading: Reading, workers: int, choose: Choose, order: Order
 ) -> None:

@@ -4,21 +4,22 @@ For more pages: `THULIUM_FRAMES_PAGES=100000 pytest tests/records/test_fuzz.py`.
 """
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import cache
 from random import Random
 from typing import Any
 
 import msgspec
 import pytest
 
+from tests.doses import dose
 from thulium_frames import SCHEMA
 from thulium_frames.errors import ForeignAnswerError, UnreadableAnswerError
 from thulium_frames.records.decode import read_page, to_batch
 from thulium_frames.simulator import Centre
 
-PAGES = int(os.environ.get("THULIUM_FRAMES_PAGES", "2000"))
+PAGES = dose("PAGES", 2_000, 10_000)
 ROWS = [call.row for call in Centre(seed=9, calls_per_day=300).calls(date(2024, 7, 1))]
 TOKENS = (
     b'"" null true 7 -0 7.0 1e3 1e999 99999999999999999999 "7" "abc" [] {} [1] {"type":5} "\\ud800" "\\u0000" NaN \xff'
@@ -60,9 +61,10 @@ def rename_a_field(random: Random, body: bytearray) -> None:
 MUTATIONS: list[Mutation] = [flip_a_bit, cut, drop_a_piece, repeat_a_piece, change_a_value, rename_a_field]
 
 
-def mutated_pages() -> Iterator[tuple[int, bytes]]:
-    random = Random(1)
-    for number in range(PAGES):
+@cache
+def mutated_pages() -> Sequence[bytes]:
+    random, pages = Random(1), []
+    for _ in range(PAGES):
         rows = random.sample(ROWS, random.randrange(1, 6))
         body = bytearray(msgspec.json.encode({"count": len(rows), "result": rows}))
         for _ in range(random.randrange(1, 4)):
@@ -70,7 +72,8 @@ def mutated_pages() -> Iterator[tuple[int, bytes]]:
             if body:
                 weights = (2, 1, 2, 2, 8, 4)
                 random.choices(MUTATIONS, weights)[0](random, body) if b'":' in body else None
-        yield number, bytes(body)
+        pages.append(bytes(body))
+    return pages
 
 
 def what_is_lost(record: dict[str, Any], row: dict[str, Any]) -> list[str]:
@@ -107,12 +110,11 @@ def as_written(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
+@pytest.mark.dosed
 @pytest.mark.parametrize("part", range(4))
 def test_damaged_pages_end_in_our_errors_or_lose_nothing(part: int) -> None:
     decoded = refused = 0
-    for number, body in mutated_pages():
-        if number % 4 != part:
-            continue
+    for body in mutated_pages()[part::4]:
         try:
             page = read_page(body)
         except (UnreadableAnswerError, ForeignAnswerError):

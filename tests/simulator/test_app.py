@@ -144,7 +144,7 @@ def test_only_reading_is_allowed(client: httpx.Client) -> None:
 )
 def test_without_the_right_credentials_nothing_is_told(client: httpx.Client, authorization: str | None) -> None:
     headers = [] if authorization is None else [(b"Authorization", authorization.encode())]
-    answer = httpx.get(client.base_url.join(PATH), headers=headers, trust_env=False)
+    answer = httpx.get(client.base_url.join(PATH), headers=headers, trust_env=False, verify=False)
     assert_refused(answer, 401)
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
@@ -152,8 +152,8 @@ def test_without_the_right_credentials_nothing_is_told(client: httpx.Client, aut
 def test_a_password_may_hold_colons_and_polish_letters() -> None:
     app = create_app(SOURCE, user="użytkownik", password="za:żółć:gęślą")
     with running(app) as url:
-        right = httpx.get(url + PATH, auth=("użytkownik", "za:żółć:gęślą"), trust_env=False)
-        wrong = httpx.get(url + PATH, auth=("użytkownik", "za:zolc"), trust_env=False)
+        right = httpx.get(url + PATH, auth=("użytkownik", "za:żółć:gęślą"), trust_env=False, verify=False)
+        wrong = httpx.get(url + PATH, auth=("użytkownik", "za:zolc"), trust_env=False, verify=False)
     assert (right.status_code, wrong.status_code) == (200, 401)
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.doses import examples
 from thulium_frames.simulator import Centre, GeneratedCall
 
 WARSAW = ZoneInfo("Europe/Warsaw")
@@ -33,7 +34,7 @@ def made(day: date, days: int = 1, centre: Centre | None = None) -> list[Generat
 
 
 @given(any_day)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_the_same_day_is_made_twice_alike(day: date) -> None:
     assert small.calls(day) == Centre(seed=5, calls_per_day=40).calls(day)
 
@@ -66,7 +67,7 @@ def test_another_seed_makes_other_calls() -> None:
 
 
 @given(any_day, st.booleans())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_every_row_is_dated_on_its_day_by_the_clock_of_warsaw(day: date, seconds: bool) -> None:
     for call in Centre(seed=5, calls_per_day=60, seconds=seconds).calls(day):
         clock = call.started.astimezone(WARSAW).replace(tzinfo=None)
@@ -76,7 +77,7 @@ def test_every_row_is_dated_on_its_day_by_the_clock_of_warsaw(day: date, seconds
 
 
 @given(any_day)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_rows_stand_by_start_and_then_by_connection_id(day: date) -> None:
     calls = small.calls(day)
     assert calls == sorted(calls, key=lambda call: (call.started, str(call.row["connection_id"])))

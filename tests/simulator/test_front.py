@@ -131,7 +131,7 @@ def test_latency_delays_and_changes_nothing() -> None:
 
 def test_compressed_answers_can_be_spoilt_too() -> None:
     app = create_app(SOURCE, compress=True, faults=Faults(truncated=1.0))
-    with running(app) as url, httpx.stream("GET", url + PATH, auth=USER, trust_env=False) as answer:
+    with running(app) as url, httpx.stream("GET", url + PATH, auth=USER, trust_env=False, verify=False) as answer:
         raw = b"".join(answer.iter_raw())
     assert answer.headers["Content-Encoding"] == "gzip"
     assert len(raw) == int(answer.headers["Content-Length"])
@@ -174,7 +174,7 @@ def persistent(url: str) -> list[dict[str, Any]]:
     while count is None or len(rows) < count:
         try:
             parameters = {**ALL_FIELDS, "offset": str(len(rows))}
-            body = httpx.get(url + PATH, params=parameters, auth=USER, trust_env=False).json()
+            body = httpx.get(url + PATH, params=parameters, auth=USER, trust_env=False, verify=False).json()
             count, received = body["count"], body["result"]
         except (httpx.TransportError, ValueError, KeyError):
             continue

@@ -29,7 +29,7 @@ def faulty(**faults: Any) -> Iterator[tuple[str, SimulatedThulium]]:
 
 
 def get(url: str) -> httpx.Response:
-    return httpx.get(url + PATH, auth=USER, trust_env=False, timeout=None)
+    return httpx.get(url + PATH, auth=USER, trust_env=False, verify=False, timeout=None)
 
 
 def test_a_reset_before_the_answer_leaves_nothing() -> None:
@@ -40,7 +40,10 @@ def test_a_reset_before_the_answer_leaves_nothing() -> None:
 
 
 def test_a_reset_may_come_on_a_connection_that_served_before() -> None:
-    with faulty(outage=(2, 2)) as (url, _), httpx.Client(auth=USER, base_url=url, trust_env=False) as client:
+    with (
+        faulty(outage=(2, 2)) as (url, _),
+        httpx.Client(auth=USER, base_url=url, trust_env=False, verify=False) as client,
+    ):
         assert client.get(PATH).status_code == 200
         with pytest.raises(httpx.ReadError):
             client.get(PATH)
