@@ -196,6 +196,16 @@ def ends_at(minute: str, rows_of_it: bool) -> Happened:
     return it_does
 
 
+def brings_the_whole_day(minute: str, after_it: bool) -> Happened:
+    """Checks whether a minute brings calls that are earlier on its day, and perhaps later ones."""
+
+    def it_does(_: SimulatedThulium, ask: Raw) -> bool:
+        found = dates(ask(date_from=minute, date_to=minute))
+        return min(found) < minute and (max(found) > minute) is after_it
+
+    return it_does
+
+
 def _as_often(rows: Sequence[Row]) -> Counter[str]:
     return Counter(map(repr, rows))
 
@@ -252,6 +262,12 @@ MATRIX: dict[str, Case] = {
     ),
     "shuffle_ties": Case(Faults(shuffle_ties=True), happened=is_shuffled),
     "date_to_means": Case(Faults(date_to_means="exclusive"), happened=ends_at(BUSY_MINUTE, rows_of_it=False)),
+    "bounds_by_day": Case(Faults(bounds_by_day=True), happened=brings_the_whole_day(BUSY_MINUTE, after_it=True)),
+    "date_from_by_day": Case(Faults(date_from_by_day=True), happened=brings_the_whole_day(BUSY_MINUTE, after_it=False)),
+    "recent_days": Case(
+        Faults(recent_days=1),
+        happened=answers(lambda answer: min(dates(answer)) >= f"{LAST}"),
+    ),
     "drift": Case(Faults(drift=20, drift_until=2), happened=has_changed),
     "drift_until": Case(Faults(drift=3, drift_until=3), happened=has_changed),
     "twin_legs": Case(Faults(twin_legs=0.3), happened=truth_has(lambda rows: len(set(ids(rows))) < len(rows) * 0.9)),
@@ -383,6 +399,9 @@ TOGETHER = st.builds(
     newest_first=st.booleans(),
     shuffle_ties=st.booleans(),
     date_to_means=st.sampled_from(["unit", "second", "exclusive"]),
+    bounds_by_day=st.sampled_from([False, False, False, True]),
+    date_from_by_day=st.sampled_from([False, False, False, True]),
+    recent_days=st.sampled_from([0, 0, 1]),
     twin_legs=SHARES,
     equal_rows=SHARES,
     unknown_fields=SHARES,
@@ -407,8 +426,10 @@ WORKERS = st.sampled_from([1, 2, 4, 8])
 
 
 def may_stay_unproven(app: SimulatedThulium, faults: Faults, reading: Reading) -> bool:
-    """Whether a minute may hold more calls than a page, so that only luck can tell its calls apart."""
+    """Whether a minute, or a day if that is the grain, may hold more calls than a page: luck must tell them apart."""
     page = min(reading.page_rows, faults.page_cap or 100)
+    if faults.bounds_by_day or faults.date_from_by_day:
+        return faults.shuffle_ties or faults.equal_rows > 0
     minutes = Counter(str(row["date"])[:16] for row in app.truth())
     nexts = {at: (datetime.fromisoformat(at) + MINUTE).strftime("%Y-%m-%d %H:%M") for at in minutes}
     is_crowded = any(rows + minutes[nexts[at]] > page for at, rows in minutes.items())
