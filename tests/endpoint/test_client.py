@@ -427,7 +427,9 @@ def test_a_429_without_a_time_ends_with_the_budget(time: FakeTime) -> None:
     assert time.now - 1000 <= 60
 
 
-def test_a_request_with_less_time_left_than_the_common_pause_ends_at_once(time: FakeTime) -> None:
+def test_a_request_with_less_time_left_than_the_common_pause_ends_at_once(
+    time: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It has waited for half of its 60 seconds when another request is told to wait for 31."""
 
     def tell_to_wait(timeout: float) -> bool:
@@ -436,7 +438,7 @@ def test_a_request_with_less_time_left_than_the_common_pause_ends_at_once(time: 
         return False
 
     stop = threading.Event()
-    stop.wait = tell_to_wait  # type: ignore[method-assign]  # during this wait
+    monkeypatch.setattr(stop, "wait", tell_to_wait)
     patient = RetryPolicy(budget=60, first_wait=59, max_wait=59)
     with asking([answer(status=500), PAGE], retries=patient) as (client, script):
         with pytest.raises(ApiError, match=r"^told to slow down for longer than 60 s\nGET") as told:
@@ -602,6 +604,8 @@ def test_all_messages_of_an_envelope_are_told() -> None:
         b'{"errors": [{}]}',
         b'{"errors": {}}',
         b"\xff",
+        b"[" * 200_000,
+        b'{"errors": ' * 50_000,
     ],
 )
 def test_an_envelope_of_another_shape_is_no_trouble(body: bytes) -> None:

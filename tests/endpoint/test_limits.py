@@ -366,8 +366,8 @@ def test_every_pool_of_the_library_obeys_the_deadline(monkeypatch: pytest.Monkey
         assert isinstance(pool, httpx.HTTPTransport)
         assert isinstance(pool._pool, httpcore.ConnectionPool)
         assert isinstance(pool._pool._network_backend, TimedBackend)
-        connection = pool._pool.create_connection(httpcore.Origin(b"http", b"127.0.0.1", 1))
-        below = getattr(connection, "_connection", connection) if "Proxy" in repr(type(pool._pool)) else connection
+        connection: Any = pool._pool.create_connection(httpcore.Origin(b"http", b"127.0.0.1", 1))
+        below = connection._connection if isinstance(pool._pool, httpcore.HTTPProxy) else connection
         assert below._network_backend is pool._pool._network_backend
     http.close()
 

@@ -19,7 +19,7 @@ from thulium_frames.endpoint.retries import Attempts, RetryPolicy, TryAgainError
 from thulium_frames.endpoint.settings import Settings
 from thulium_frames.endpoint.showing import shown
 from thulium_frames.endpoint.transport import Answer, Parameters, Transport
-from thulium_frames.errors import ForeignAnswerError, ThuliumFramesError, UnreadableAnswerError
+from thulium_frames.errors import ForeignAnswerError, SettingsError, ThuliumFramesError, UnreadableAnswerError
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Client:
     def close(self) -> None:
         """Close the kept connections, each as soon as no request uses it.
 
-        A read that begins later opens new ones. A read that goes on all the same keeps none.
+        A read that begins later opens new ones. A read that began before and still sends requests keeps none.
         """
         self._transport.close()
 
@@ -74,6 +74,8 @@ class Client:
             reason = f"{attempts.too_slow}: " if failure.told else ""
             error.args = (f"{reason}{error}\n{self._where(parameters)}, {attempts}. {_CONTINUE}",)
             raise error from failure.__cause__
+        except SettingsError:  # of no request in particular
+            raise
         except ThuliumFramesError as error:
             error.args = (f"{error}\n{self._where(parameters)}",)
             raise

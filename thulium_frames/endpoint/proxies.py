@@ -99,5 +99,5 @@ def _parsed(name: str, url: str) -> SplitResult:
 
 
 def _unreadable(name: str) -> SettingsError:
-    form = "like example.org,10.0.0.0/8" if name.lower() == "no_proxy" else "like http://proxy.example.org:3128"
+    form = "like example.org,10.0.0.0/8" if name.lower() == "no_proxy" else "like proxy.example.org:3128"
     return SettingsError(f"{name} cannot be read: write it {form}, or unset it")

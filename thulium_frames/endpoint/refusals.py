@@ -3,10 +3,9 @@
 No message shows the password or a filter, or holds a character that would steer a terminal.
 """
 
+import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-
-import msgspec
 
 from thulium_frames.endpoint.settings import Secret
 from thulium_frames.endpoint.showing import shown
@@ -80,8 +79,10 @@ def _worded(kind: type[ApiError], what: str, advice: str, answer: Answer, passwo
 
 def _envelope(answer: Answer) -> dict[str, object]:
     """Thulium's error envelope, empty when the body is something else."""
+    if len(answer.body) > _MOST_ENVELOPE_BYTES:  # what it becomes in memory is many times as large
+        return {}
     try:
-        content = msgspec.json.decode(answer.body) if len(answer.body) <= _MOST_ENVELOPE_BYTES else None
-    except ValueError:
+        content = json.loads(answer.body, strict=False)  # takes raw control characters and halves of surrogates
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) and "errors" in content else {}
