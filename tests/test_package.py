@@ -46,6 +46,9 @@ FREE = {"cli", "__main__", "__init__"}
 #: Libraries that only one room, or one file of it, may import.
 OWNERS = {
     "httpx": "endpoint.transport",
+    "httpcore": "endpoint.limits",
+    "zstandard": "endpoint.bodies",
+    "truststore": "endpoint.trust",
     "tenacity": "endpoint.retries",
     "filelock": "lake.lock",
     "starlette": "simulator",

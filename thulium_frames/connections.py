@@ -46,7 +46,7 @@ class Thulium:
     """One Thulium system, seen by one API user.
 
     `url` may be the system's name alone. What is not given is taken from THULIUM_URL and THULIUM_USER. The password is
-    the first found of: the argument, `password_file`, THULIUM_PASSWORD_FILE, THULIUM_PASSWORD, the netrc file (with
+    the first found of: the argument, `password_file` (`~` is the home folder), THULIUM_PASSWORD_FILE, THULIUM_PASSWORD, the netrc file (with
     `netrc=True`), and `ask`, which is called with a prompt (like `getpass.getpass`).
 
     `time_zone` is that of the system's wall clock. `workers` is how many requests may be in flight at once. `retries`
@@ -113,7 +113,7 @@ class Thulium:
         return self.client.requests
 
     def close(self) -> None:
-        """Close the kept connections. The next request opens new ones."""
+        """Close the kept connections, each as soon as no request uses it. What is read later opens new ones."""
         self.client.close()
 
     def connections(

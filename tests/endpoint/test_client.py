@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -25,8 +25,9 @@ import zstandard
 from tests.scripted import Answer, Script, Then, answer, serving
 from thulium_frames.endpoint.client import Client, StoppedError
 from thulium_frames.endpoint.pacing import Pace
-from thulium_frames.endpoint.retries import RetryPolicy
+from thulium_frames.endpoint.retries import RetryPolicy, TryAgainError
 from thulium_frames.endpoint.settings import resolve
+from thulium_frames.endpoint.transport import Transport
 from thulium_frames.errors import (
     ApiError,
     AuthenticationError,
@@ -218,10 +219,14 @@ BROKEN = {
     "cut JSON": answer(b'{"count": 3, "result": ['),
     "an empty body": answer(b""),
     "a login page": answer(b"<!DOCTYPE html><html>Zaloguj</html>", Content_Type="text/html"),
-    "an error envelope": answer(envelope("nie teraz")),
-    "another shape": answer(b'{"data": []}'),
     "damaged compression": answer(b"this is not gzip", Content_Encoding="gzip"),
 }
+#: What a system says twice in a row with status 200, it will say again.
+SETTLED = {
+    "an error envelope": answer(envelope("nie teraz")),
+    "another shape": answer(b'{"data": []}'),
+}
+BROKEN_OR_SETTLED = BROKEN | SETTLED
 
 
 @pytest.mark.parametrize("broken", BROKEN)
@@ -229,6 +234,27 @@ def test_a_broken_answer_is_tried_again(broken: str) -> None:
     with asking([BROKEN[broken], BROKEN[broken], PAGE]) as (client, script):
         assert ask(client).count == 3
     assert client.requests == script.requests == 3
+
+
+@pytest.mark.parametrize("settled", SETTLED)
+def test_an_answer_that_will_hardly_change_is_asked_for_twice(settled: str) -> None:
+    with asking([SETTLED[settled], PAGE, SETTLED[settled], BROKEN["cut JSON"], SETTLED[settled], PAGE]) as (client, _):
+        assert [ask(client).count, ask(client).count] == [3, 3]
+    with asking([PAGE, SETTLED[settled]]) as (client, script):
+        ask(client)
+        with pytest.raises(ThuliumFramesError):
+            ask(client)
+    assert script.requests == 3
+
+
+def test_the_same_error_is_the_same_whatever_its_request_id() -> None:
+    answers = [answer(envelope("nie teraz", request_id=f"req-{number}")) for number in range(9)]
+    assert failure_of(answers)[1] == 2
+
+
+def test_errors_with_status_200_that_differ_have_all_their_tries() -> None:
+    answers = [answer(envelope(f"zajęty {number}")) for number in range(9)]
+    assert failure_of(answers)[1] == QUICK.tries
 
 
 @pytest.mark.parametrize(
@@ -248,10 +274,17 @@ def test_a_broken_answer_is_tried_again(broken: str) -> None:
 def test_an_answer_that_stays_broken_is_an_error_that_says_so(
     broken: str, kind: type[ThuliumFramesError], shown: str
 ) -> None:
-    error, requests = failure_of([BROKEN[broken]])
+    error, requests = failure_of([BROKEN_OR_SETTLED[broken]])
     assert type(error) is kind
     assert shown in str(error)
-    assert requests in (QUICK.first_tries, QUICK.tries)
+    assert requests in ((2,) if broken in SETTLED else (QUICK.first_tries, QUICK.tries))
+
+
+@pytest.mark.parametrize("status", [501, 505])
+def test_what_the_server_does_not_support_is_asked_for_once(status: int) -> None:
+    error, requests = failure_of([answer(status=status)])
+    assert type(error) is ApiError
+    assert requests == 1
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408])
@@ -364,6 +397,115 @@ def test_a_wait_longer_than_the_budget_is_not_begun(time: FakeTime) -> None:
     assert (requests, time.waits) == (1, [])
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        answer(status=429, Retry_After="3600"),
+        answer(status=429, Retry_After=format_datetime(datetime(2099, 1, 1, tzinfo=UTC), usegmt=True)),
+        answer(status=429, Retry_After="9" * 400),
+        answer(status=503, Retry_After="3600"),
+        answer(status=500, Retry_After="61"),
+        answer(status=429, Retry_After="60"),
+    ],
+)
+def test_being_told_to_wait_for_longer_than_the_budget_is_no_refusal(time: FakeTime, given: Answer) -> None:
+    with asking([given]) as (client, script):
+        for _ in range(2):  # the next request is not held up
+            with pytest.raises(ApiError, match=r"^told to slow down for longer than 60 s: the system answered") as told:
+                ask(client, stop=time)
+            assert type(told.value) is ApiError
+            assert told.value.status == int(given.raw.split()[1])
+    assert (script.requests, time.waits) == (2, [])
+
+
+def test_a_429_without_a_time_ends_with_the_budget(time: FakeTime) -> None:
+    waits = RetryPolicy(budget=60, first_wait=8, max_wait=20)
+    with asking([answer(status=429)], retries=waits) as (client, _), pytest.raises(ApiError) as told:
+        ask(client, stop=time)
+    assert str(told.value).startswith("told to slow down for longer than 60 s: the system answered 429")
+    assert type(told.value) is ApiError
+    assert time.now - 1000 <= 60
+
+
+def test_a_request_with_less_time_left_than_the_common_pause_ends_at_once(
+    time: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has waited for half of its 60 seconds when another request is told to wait for 31."""
+
+    def tell_to_wait(timeout: float) -> bool:
+        time.now += timeout
+        time.pace.slow_down(time.now, 31)
+        return False
+
+    stop = threading.Event()
+    monkeypatch.setattr(stop, "wait", tell_to_wait)
+    patient = RetryPolicy(budget=60, first_wait=59, max_wait=59)
+    with asking([answer(status=500), PAGE], retries=patient) as (client, script):
+        with pytest.raises(ApiError, match=r"^told to slow down for longer than 60 s\nGET") as told:
+            ask(client, stop=stop)
+        assert type(told.value) is ApiError
+        assert script.requests == 1
+        assert ask(client, stop=time).count == 3
+    assert time.waits == [31]
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(7, logging.INFO), (40, logging.WARNING)])
+def test_a_pause_that_everybody_keeps_is_told_once(
+    time: FakeTime, caplog: pytest.LogCaptureFixture, seconds: int, level: int
+) -> None:
+    caplog.set_level(logging.INFO, "thulium_frames")
+    with asking([answer(status=429, Retry_After=str(seconds)), PAGE]) as (client, _):
+        ask(client, stop=time)
+        time.pace.slow_down(began=time.now, pause=0.5)
+    told = [record for record in caplog.records if "asks to slow down" in record.getMessage()]
+    assert [record.levelno for record in told] == [level]
+    assert f"{seconds} s" in told[0].getMessage()
+
+
+# --- the budget
+
+
+def test_no_wait_is_begun_that_would_end_after_the_budget(time: FakeTime) -> None:
+    slow = RetryPolicy(tries=99, first_tries=99, budget=100, first_wait=40, max_wait=40)
+    error, requests = failure_of([answer(status=500)], stop=time, retries=slow)
+    assert sum(time.waits) < 100
+    assert requests == 1 + len(time.waits)
+    assert "given up after" in str(error)
+
+
+def test_the_time_of_the_tries_counts(time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed: list[float] = []
+
+    def take_30_seconds(_: object, __: object, seconds: float, ___: int) -> NoReturn:
+        allowed.append(seconds)
+        time.now += min(30, seconds)
+        raise TryAgainError(ApiError("too late"))
+
+    monkeypatch.setattr(Transport, "get", take_30_seconds)
+    slow = RetryPolicy(tries=99, first_tries=99, budget=100, timeout=60, first_wait=0.1, max_wait=0.1)
+    with client_of(NOBODY, retries=slow) as client, pytest.raises(ApiError):
+        ask(client, stop=time)
+    assert allowed[:2] == [60, 60]
+    assert all(seconds <= 100 - 30 * number for number, seconds in enumerate(allowed))
+    assert len(allowed) == 4
+    assert time.now <= 1100
+
+
+def test_waiting_for_a_turn_costs_nothing_of_the_budget(time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
+    with asking([PAGE], workers=1) as (client, _):
+        stop = threading.Event()
+        held = time.pace.turn(stop)
+        held.__enter__()
+
+        def let_go(_: float | None) -> bool:
+            time.now += 10_000
+            held.__exit__(None, None, None)
+            return False
+
+        monkeypatch.setattr(time.pace._changed, "wait", let_go)
+        assert ask(client, stop=stop).count == 3
+
+
 @pytest.mark.parametrize("text", ["", "soon", "-1", "1.5", "\xb2", "Mon, 99 Jul 2024 12:00:00 GMT", "12:00"])
 def test_a_time_to_wait_that_cannot_be_read_is_no_time(time: FakeTime, text: str) -> None:
     with asking([answer(status=429, Retry_After=text), PAGE]) as (client, _):
@@ -462,6 +604,8 @@ def test_all_messages_of_an_envelope_are_told() -> None:
         b'{"errors": [{}]}',
         b'{"errors": {}}',
         b"\xff",
+        b"[" * 200_000,
+        b'{"errors": ' * 50_000,
     ],
 )
 def test_an_envelope_of_another_shape_is_no_trouble(body: bytes) -> None:

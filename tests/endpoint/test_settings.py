@@ -1,5 +1,7 @@
+import codecs
 import copy
 import io
+import os
 import pickle
 import sys
 from collections.abc import Callable
@@ -23,6 +25,15 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("THULIUM_URL", "THULIUM_USER", "THULIUM_PASSWORD", "THULIUM_PASSWORD_FILE", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+class WithoutModes:
+    """The module `os` of a system without modes."""
+
+    name = "nt"
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(os, name)
 
 
 def private(path: Path, content: str | bytes) -> str:
@@ -60,6 +71,13 @@ def url_of(text: str, *, allow_http: bool = False) -> str:
         ("https://acme.thulium.com/", ACME),
         ("https://acme.thulium.com/api", ACME),
         ("https://acme.thulium.com/api/", ACME),
+        ("https://acme.thulium.com//", ACME),
+        ("https://acme.thulium.com/api/connections", ACME),
+        ("https://acme.thulium.com/api/connections/", ACME),
+        ("acme.thulium.com/api/connections", ACME),
+        ("https://calls.example.org/thulium/api/connections", "https://calls.example.org/thulium"),
+        ("https://calls.example.org/connections", "https://calls.example.org/connections"),
+        ("https://calls.example.org/api/connections2", "https://calls.example.org/api/connections2"),
         ("HTTPS://Acme.Thulium.Com", ACME),
         ("https://calls.example.org:8443/thulium/api/", "https://calls.example.org:8443/thulium"),
         ("https://calls.example.org/rapi", "https://calls.example.org/rapi"),
@@ -248,10 +266,47 @@ PASSWORDS = ["zażółć gęślą", "with:colon", 'it\'s "quoted"', " spaces aro
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
-@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n", "\n\n", "\r\n\n", "\r\n\r\n", "\r"])
 def test_a_password_file_holds_any_text_and_perhaps_a_line_ending(tmp_path: Path, password: str, ending: str) -> None:
     path = private(tmp_path / "password", password + ending)
     assert resolve("acme", "user", password_file=path).password.reveal() == password
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (codecs.BOM_UTF32_BE, "utf-32-be"),
+    ],
+)
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_a_password_file_with_a_byte_order_mark_is_read_as_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str, mark: bytes, encoding: str
+) -> None:
+    content = mark + f"{password}\r\n".encode(encoding)
+    path = private(tmp_path / "password", content)
+    assert resolve("acme", "user", password_file=path).password.reveal() == password
+    type_on_stdin(monkeypatch, content)
+    assert resolve("acme", "user", password_file="-").password.reveal() == password
+
+
+@pytest.mark.parametrize("given", ["~/secret", "~/a b/secret"])
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    path = tmp_path / "home" / given[2:]
+    path.parent.mkdir(parents=True)
+    private(path, HIDDEN)
+    assert resolve("acme", "user", password_file=given).password.reveal() == HIDDEN
+    monkeypatch.setenv("THULIUM_PASSWORD_FILE", given)
+    assert resolve("acme", "user").password.reveal() == HIDDEN
+
+
+@pytest.mark.parametrize("given", ["~nobody-of-this-name/secret", "~/nowhere"])
+def test_a_tilde_that_leads_nowhere_is_an_error(given: str) -> None:
+    with pytest.raises(SettingsError, match=r"the password file .* cannot be read"):
+        resolve("acme", "user", password_file=given)
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
@@ -273,6 +328,15 @@ def test_a_password_file_that_others_may_use_is_refused(tmp_path: Path, mode: in
     with pytest.raises(SettingsError, match="chmod 600") as caught:
         resolve("acme", "user", password_file=str(path))
     assert HIDDEN not in str(caught.value)
+    assert "cannot be changed" in str(caught.value)
+    assert f"--password-file - < {path}" in str(caught.value)
+
+
+def test_a_mode_is_checked_where_there_are_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(private(tmp_path / "password", HIDDEN))
+    path.chmod(0o644)
+    monkeypatch.setattr("thulium_frames.endpoint.settings.os", WithoutModes())
+    assert resolve("acme", "user", password_file=str(path)).password.reveal() == HIDDEN
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
@@ -292,7 +356,9 @@ def test_a_password_file_of_the_environment_is_held_to_the_same(
         resolve("acme", "user")
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"\r\n", b"has\xb3o"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"\r\n", b"has\xb3o", codecs.BOM_UTF8, codecs.BOM_UTF8 + b"\n", b"\xff\xfeh"]
+)
 def test_a_password_file_without_utf8_text_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(SettingsError, match="password file"):
         resolve("acme", "user", password_file=private(tmp_path / "password", content))

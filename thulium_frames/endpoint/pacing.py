@@ -1,10 +1,15 @@
 """How fast to ask: one pace for all workers."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+_LONG_PAUSE_SECONDS = 10.0  # people who watch a run wonder what happens
+
+_log = logging.getLogger("thulium_frames")
 
 
 @dataclass
@@ -32,9 +37,13 @@ class Pace:
         return self._allowed
 
     @contextmanager
-    def turn(self, stop: threading.Event) -> Iterator[float]:
-        """Wait for a turn and hold it. Yields the moment it began. Does not wait once `stop` is set."""
-        self._acquire(stop)
+    def turn(self, stop: threading.Event, on_pause: Callable[[float], object] = lambda _: None) -> Iterator[float]:
+        """Wait for a turn and hold it. Yields the moment it began. Does not wait once `stop` is set.
+
+        Before each pause that all workers keep, `on_pause` is called with its seconds. When it raises, nothing is
+        waited for.
+        """
+        self._acquire(stop, on_pause)
         try:
             yield self.clock()
         finally:
@@ -42,7 +51,7 @@ class Pace:
                 self._busy -= 1
                 self._changed.notify_all()
 
-    def _acquire(self, stop: threading.Event) -> None:
+    def _acquire(self, stop: threading.Event, on_pause: Callable[[float], object]) -> None:
         while True:
             with self._changed:
                 pause = self._resume_at - self.clock()
@@ -52,12 +61,16 @@ class Pace:
                 if pause <= 0:
                     self._changed.wait(1.0)  # setting `stop` notifies nobody, so look again
             if pause > 0:
+                on_pause(pause)
                 stop.wait(pause)
 
     def slow_down(self, began: float, pause: float) -> None:
         """All workers wait `pause` seconds: the request whose turn began at `began` was told to slow down."""
         with self._changed:
             now = self.clock()
+            if now + pause >= max(self._resume_at, now) + 1:  # others of the burst are told the same
+                level = logging.WARNING if pause >= _LONG_PAUSE_SECONDS else logging.INFO
+                _log.log(level, "the system asks to slow down: no request is sent for %.0f s", pause)
             self._resume_at = max(self._resume_at, now + pause)
             if began > self._slowed_at:  # requests of one burst are told the same thing
                 self._slowed_at = now

@@ -1,16 +1,21 @@
-"""What an answer other than a page says, and which error it becomes. No message shows the password or a filter."""
+"""What an answer other than a page says, and which error it becomes.
 
+No message shows the password or a filter, or holds a character that would steer a terminal.
+"""
+
+import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import msgspec
-
 from thulium_frames.endpoint.settings import Secret
+from thulium_frames.endpoint.showing import shown
 from thulium_frames.endpoint.transport import Answer
 from thulium_frames.errors import ApiError, AuthenticationError, RequestRejectedError
 
 _MAY_PASS = (408, 425, 429)
+_STAYS = (501, 505)  # the method or the version of HTTP is not supported
 _SLOW_DOWN = (429, 503)
+_MOST_ENVELOPE_BYTES = 2**20
 _API_USERS = "Administration, Users, API users in the Thulium panel"
 
 _KINDS: dict[int, tuple[type[ApiError], str]] = {
@@ -22,7 +27,7 @@ _KINDS: dict[int, tuple[type[ApiError], str]] = {
 
 def may_pass(answer: Answer) -> bool:
     """Whether the same request may succeed later."""
-    return answer.status >= 500 or answer.status in _MAY_PASS
+    return answer.status in _MAY_PASS or (answer.status >= 500 and answer.status not in _STAYS)
 
 
 def asks_to_slow_down(answer: Answer) -> bool:
@@ -37,49 +42,47 @@ def retry_after(answer: Answer) -> float | None:
     try:
         now = parsedate_to_datetime(answer.headers["Date"]) if "Date" in answer.headers else datetime.now(UTC)
         return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
 def error_of(answer: Answer, password: Secret) -> ApiError:
     """The error that the status and the body of an answer tell."""
-    kind, advice = _KINDS.get(answer.status, (RequestRejectedError if answer.status < 500 else ApiError, ""))
-    message = _messages(answer, password)
+    is_refusal = answer.status < 500 and not may_pass(answer)
+    kind, advice = _KINDS.get(answer.status, (RequestRejectedError if is_refusal else ApiError, ""))
+    message = messages(answer, password)
     what = f"the system answered {answer.status} {answer.reason}".rstrip() + (f": {message}" if message else "")
     return _worded(kind, what, advice, answer, password)
 
 
 def error_in_disguise(answer: Answer, password: Secret) -> ApiError | None:
     """The error that a body tells although the status is 200; None when it tells none."""
-    message = _messages(answer, password)
+    message = messages(answer, password)
     return _worded(ApiError, f"the system answered an error: {message}", "", answer, password) if message else None
 
 
-def _worded(kind: type[ApiError], what: str, advice: str, answer: Answer, password: Secret) -> ApiError:
-    request_id = str(_envelope(answer).get("request_id") or answer.headers.get("X-Request-Id") or "")
-    request_id = _redacted(request_id, password)
-    what += f" (request id {request_id})" if request_id else ""
-    what += f". {advice}" if advice else ""
-    return kind(_redacted(what, password), status=answer.status, request_id=request_id or None)
-
-
-def _messages(answer: Answer, password: Secret) -> str:
+def messages(answer: Answer, password: Secret) -> str:
+    """What Thulium's error envelope says, "" without one."""
     errors = _envelope(answer).get("errors")
     if not isinstance(errors, list):
         return ""
     texts = [f"{error.get('message')} (code {error.get('code')})" for error in errors if isinstance(error, dict)]
-    return _redacted("; ".join(texts), password)[:300]
+    return shown("; ".join(texts), password)[:300]
+
+
+def _worded(kind: type[ApiError], what: str, advice: str, answer: Answer, password: Secret) -> ApiError:
+    request_id = shown(str(_envelope(answer).get("request_id") or answer.headers.get("X-Request-Id") or ""), password)
+    what += f" (request id {request_id})" if request_id else ""
+    what += f". {advice}" if advice else ""
+    return kind(shown(what, password), status=answer.status, request_id=request_id or None)
 
 
 def _envelope(answer: Answer) -> dict[str, object]:
     """Thulium's error envelope, empty when the body is something else."""
+    if len(answer.body) > _MOST_ENVELOPE_BYTES:  # what it becomes in memory is many times as large
+        return {}
     try:
-        content = msgspec.json.decode(answer.body)
-    except ValueError:
+        content = json.loads(answer.body, strict=False)  # takes raw control characters and halves of surrogates
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) and "errors" in content else {}
-
-
-def _redacted(told: str, password: Secret) -> str:
-    """Without the password: a system may repeat what it was sent."""
-    return told.replace(password.reveal(), "***")[:500]

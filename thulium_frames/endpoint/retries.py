@@ -3,16 +3,20 @@
 import logging
 import random
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import tenacity
 from tenacity.stop import stop_base
 
-from thulium_frames.errors import ThuliumFramesError
+from thulium_frames.errors import ApiError, ThuliumFramesError
 
 T = TypeVar("T")
+
+_SAME_ANSWERS = 2  # what a system says so often in a row, it will say again
 
 _log = logging.getLogger("thulium_frames")
 
@@ -26,9 +30,9 @@ class RetryPolicy:
     first_tries: int = 3
     """The same limit while the system has never answered, so that a wrong address is reported soon."""
     budget: float = 300.0
-    """A request is given up after this long, waiting included."""
+    """All tries of a request, and the waits between them, take no longer. With 0 there is one try and no wait."""
     timeout: float = 60.0
-    """How long one try waits for a connection, and for each piece of the answer."""
+    """One try takes no longer as a whole: the connection, the request, redirects and the last byte of the answer."""
     first_wait: float = 0.5
     """The longest wait after the first failure. It doubles with each further failure."""
     max_wait: float = 20.0
@@ -44,24 +48,33 @@ class TryAgainError(Exception):
     """One try failed in a way that may pass.
 
     `told` means that the system told us to slow down, which does not count as a failed try. `pause` is for how many
-    seconds, where it said so.
+    seconds, where it said so. `said` is what the system said, where it will hardly say anything else the next time.
     """
 
-    def __init__(self, error: ThuliumFramesError, *, told: bool = False, pause: float = 0.0) -> None:
-        super().__init__(str(error))
+    def __init__(self, error: ThuliumFramesError, *, told: bool = False, pause: float = 0.0, said: str = "") -> None:
+        super().__init__(error)
         self.error = error
         self.told = told
         self.pause = pause
+        self.said = said
 
 
 class Attempts(stop_base):
-    """The tries of one request."""
+    """The tries of one request, and the seconds that they and the waits between them took.
 
-    def __init__(self, policy: RetryPolicy, has_answered: Callable[[], bool]) -> None:
+    Waiting for a turn among our own requests does not count.
+    """
+
+    def __init__(
+        self, policy: RetryPolicy, has_answered: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._policy = policy
         self._has_answered = has_answered
+        self._clock = clock
         self._failures = 0
         self._seconds = 0.0
+        self._said = ""
+        self._times_said = 0
 
     def __str__(self) -> str:
         return f"given up after {self._failures} failed tries and {self._seconds:.0f} s"
@@ -75,26 +88,54 @@ class Attempts(stop_base):
             retry=tenacity.retry_if_exception_type(TryAgainError),
             stop=self,
             wait=self._wait,
+            before_sleep=self._begin_wait,
             sleep=tenacity.sleep_using_event(stop),
             reraise=True,
         )
         answer: T = retrying(once)
         return answer
 
+    @contextmanager
+    def one_try(self) -> Iterator[float]:
+        """Count the time of one try. Yields the seconds that it may take."""
+        began = self._clock()
+        policy = self._policy
+        try:
+            yield min(policy.timeout, policy.budget - self._seconds) if policy.budget else policy.timeout
+        finally:
+            self._seconds += self._clock() - began
+
+    def keep_pause(self, seconds: float) -> None:
+        """Count a pause that all requests keep. Raises ApiError when nothing of the budget would be left after it."""
+        if self._seconds + seconds >= self._policy.budget:
+            raise ApiError(self.too_slow)
+        self._seconds += seconds
+
+    @property
+    def too_slow(self) -> str:
+        """What to say when the budget is shorter than the pauses that the system asks for."""
+        return f"told to slow down for longer than {self._policy.budget:g} s"
+
     def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
-        """Whether the request is given up; tenacity asks after each failure."""
+        """Whether the request is given up; tenacity asks after each failure, when it knows the next wait."""
         failure = _failure(retry_state)
         self._failures += not failure.told
-        self._seconds = retry_state.seconds_since_start or 0.0
+        self._times_said = self._times_said + 1 if failure.said == self._said else 1
+        self._said = failure.said
+        is_settled = bool(failure.said) and self._times_said >= _SAME_ANSWERS
         tries = self._policy.tries if self._has_answered() else self._policy.first_tries
-        return self._failures >= tries or self._seconds + failure.pause > self._policy.budget
+        next_try = self._seconds + failure.pause + retry_state.upcoming_sleep
+        return is_settled or self._failures >= tries or next_try >= self._policy.budget
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """Seconds before the next try. A pause that the system asked for is kept by the pace, for all workers."""
+        return 0.0 if _failure(state).pause else self._policy.wait(state.attempt_number)
+
+    def _begin_wait(self, state: tenacity.RetryCallState) -> None:
         failure = _failure(state)
-        seconds = 0.0 if failure.pause else self._policy.wait(state.attempt_number)
-        _log.info("try %d failed, next in %.1f s: %s", state.attempt_number, failure.pause or seconds, failure)
-        return seconds
+        seconds = failure.pause or state.upcoming_sleep
+        _log.info("try %d failed, next in %.1f s: %s", state.attempt_number, seconds, failure)
+        self._seconds += state.upcoming_sleep
 
 
 def _failure(state: tenacity.RetryCallState) -> TryAgainError:

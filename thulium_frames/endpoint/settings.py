@@ -1,5 +1,9 @@
-"""Where the system is and who asks: the URL, the API user and the password, each from the first source that has it."""
+"""Where the system is and who asks: the URL, the API user and the password, each from the first source that has it.
 
+Nothing else reads the environment.
+"""
+
+import codecs
 import ipaddress
 import netrc
 import os
@@ -11,11 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies
 
 from thulium_frames.errors import SettingsError
 
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
 _PATH = re.compile(r"[\w./~%-]*")
+_PATH_OF_THE_API = re.compile(r"(/+api(/+connections)?)?/*$")
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _SYSTEM_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 
 
@@ -111,6 +124,27 @@ def _env(name: str) -> str:
     return os.environ.get(f"THULIUM_{name}", "")
 
 
+def proxy_variables() -> dict[str, tuple[str, str]]:
+    """What is said of proxies for `http`, `https` and `all`, and which hosts need `no` proxy: name and text of each."""
+    said = getproxies()
+    return {kind: (_name_of(kind), said[kind]) for kind in ("http", "https", "all", "no") if said.get(kind)}
+
+
+def _name_of(kind: str) -> str:
+    names = (f"{kind}_proxy", f"{kind.upper()}_PROXY")
+    return next((name for name in names if os.environ.get(name)), names[1])
+
+
+def certificate_places() -> tuple[str | None, str | None]:
+    """The file and the folder of the only authorities to trust, where they are set."""
+    return os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None
+
+
+def is_host(text: str) -> bool:
+    """Whether a text can be the name or the address of a host."""
+    return bool(_is_address(text) or _HOST.fullmatch(text))
+
+
 def _parse_url(text: str) -> SplitResult:
     text = text.strip()
     if not text:
@@ -124,9 +158,8 @@ def _parse_url(text: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         raise SettingsError("the URL cannot be read: write it like https://acme.thulium.com") from None
-    is_host = _is_address(parts.hostname or "") or _HOST.fullmatch(parts.hostname or "")
-    is_path = _PATH.fullmatch(parts.path)
-    if parts.scheme not in ("http", "https") or not is_host or not is_path or parts.query or parts.fragment:
+    is_place = is_host(parts.hostname or "") and _PATH.fullmatch(parts.path)
+    if parts.scheme not in ("http", "https") or not is_place or parts.query or parts.fragment:
         raise SettingsError("the URL is not one of a system: write it like https://acme.thulium.com")
     return parts
 
@@ -134,8 +167,7 @@ def _parse_url(text: str) -> SplitResult:
 def _address(parts: SplitResult) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = f":{parts.port}" if parts.port not in (None, {"http": 80, "https": 443}[parts.scheme]) else ""
-    path = parts.path.rstrip("/").removesuffix("/api").rstrip("/")
-    return f"{parts.scheme}://{host}{port}{path}"
+    return f"{parts.scheme}://{host}{port}{_PATH_OF_THE_API.sub('', parts.path)}"
 
 
 def _refuse_plain_http(parts: SplitResult, allow_http: bool) -> None:
@@ -158,12 +190,13 @@ def _is_address(host: str) -> bool:
 
 def _read_password(path: str) -> str:
     try:
-        data = _read_stdin() if path == "-" else _read_private(Path(path))
-        password = data.decode().removesuffix("\n").removesuffix("\r")
+        password = _text(_read_stdin() if path == "-" else _read_private(path)).rstrip("\r\n")
     except OSError as error:
         raise SettingsError(f"the password file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise SettingsError(f"the password file {path} is not UTF-8 text") from None
+    except RuntimeError as error:  # `~` of nobody
+        raise SettingsError(f"the password file {path} cannot be read: {error}") from error
     if not password:
         raise SettingsError(f"the password file {path} is empty")
     return password
@@ -173,12 +206,21 @@ def _read_stdin() -> bytes:
     return sys.stdin.buffer.read() if sys.stdin else b""  # stdin may be closed
 
 
-def _read_private(path: Path) -> bytes:
-    with path.open("rb") as file:
+def _read_private(path: str) -> bytes:
+    with Path(path).expanduser().open("rb") as file:
         mode = os.fstat(file.fileno()).st_mode
         if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO) and stat.S_ISREG(mode):
-            raise SettingsError(f"the password file {path} is open to others: run chmod 600 {path}")
+            raise SettingsError(
+                f"the password file {path} is open to others: run chmod 600 {path}. Where its mode cannot be changed "
+                f"(a read-only mount, a network drive), give it on stdin: --password-file - < {path}"
+            )
         return file.read()
+
+
+def _text(data: bytes) -> str:
+    """Text as an editor saved it: UTF-8, or what its byte order mark says."""
+    encoding = next((encoding for mark, encoding in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
+    return data.decode(encoding)
 
 
 def _from_netrc(parts: SplitResult) -> tuple[str, str | None]:

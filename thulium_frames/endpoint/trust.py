@@ -1,0 +1,51 @@
+"""Which certificates are trusted: those of the operating system and the public ones, or what SSL_CERT_FILE names."""
+
+import os
+import ssl
+from functools import cached_property
+from pathlib import Path
+
+import certifi
+import truststore
+
+from thulium_frames.endpoint.settings import certificate_places
+from thulium_frames.errors import SettingsError
+
+
+class Trust:
+    """A TLS context that is made when it is first used: a system without TLS needs none, and it takes 30 ms.
+
+    It has what the HTTP library uses of an `ssl.SSLContext`.
+    """
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """Raises SettingsError when the places that the settings name hold no certificates."""
+        file, folder = certificate_places()
+        try:
+            if file:
+                return ssl.create_default_context(cafile=file)
+            if folder:
+                return _of_folders(folder)
+            context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(certifi.where())  # slim containers have no certificates of their own
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"the trusted certificates cannot be read: {error}. Look at SSL_CERT_FILE and SSL_CERT_DIR"
+            ) from error
+        return context
+
+    def set_alpn_protocols(self, names: list[str]) -> None:
+        self.context.set_alpn_protocols(names)
+
+    def wrap_bio(
+        self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *, server_hostname: str | None
+    ) -> ssl.SSLObject:
+        return self.context.wrap_bio(incoming, outgoing, server_hostname=server_hostname)
+
+
+def _of_folders(folders: str) -> ssl.SSLContext:
+    """OpenSSL itself takes folders that do not exist, and then trusts nobody."""
+    if not any(Path(folder).is_dir() for folder in folders.split(os.pathsep)):
+        raise FileNotFoundError("there is no such folder")
+    return ssl.create_default_context(capath=folders)
