@@ -7,8 +7,11 @@ import msgspec
 import polars as pl
 
 from thulium_frames.connections import Connections, Thulium
+from thulium_frames.reading import grain_shown, trial_of
 from thulium_frames.records import Page, id_epoch, to_batch
 from thulium_frames.windows import MINUTE
+
+_PAGE_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Findings:
     """Whether dates have seconds."""
     date_to: str | None
     """Whether a call in the minute that `date_to` names is included or excluded."""
+    grain: str | None
+    """minute or day: the smallest span that the system can be asked for."""
     time_zone: str
     time_zone_fits: bool | None
     """Whether most dates, read in `time_zone`, are within two minutes of the clock in `connection_id`."""
@@ -47,13 +52,14 @@ def examine(thulium: Thulium) -> Findings:
         same_order_twice=page.calls == again.calls if len(page.calls) > 1 and page.count == again.count else None,
         has_seconds=bool((dates.str.len_chars() > len("2024-07-01 12:34")).any()) if len(dates) else None,
         date_to=_date_to(thulium, frame),
+        grain=_grain(everything, page),
         time_zone=thulium.time_zone,
         time_zone_fits=_time_zone_fits(frame),
         rescued=_rescued(frame),
     )
 
 
-def _ask(calls: Connections, *, limit: int = 100) -> Page:
+def _ask(calls: Connections, *, limit: int = _PAGE_ROWS) -> Page:
     return calls.page(calls.filters.bounds.start, calls.filters.last_minute, limit=limit)
 
 
@@ -74,6 +80,14 @@ def _date_to(thulium: Thulium, frame: pl.DataFrame) -> str | None:
     minute = (dates if in_a_minute.is_empty() else in_a_minute).to_list()[-1].replace(second=0, microsecond=0)
     page = _ask(thulium.connections(date_from=minute, date_to=minute), limit=1)
     return "included" if page.count else "excluded"
+
+
+def _grain(everything: Connections, page: Page) -> str | None:
+    """Ask for the minute of one call, and see whether calls of other minutes come."""
+    if (trial := trial_of(page.calls)) is None:
+        return None
+    answer = everything.page(trial.start, trial.end, limit=_PAGE_ROWS)
+    return "minute" if grain_shown(trial, answer.calls) == MINUTE else "day"
 
 
 def _time_zone_fits(frame: pl.DataFrame) -> bool | None:

@@ -38,6 +38,12 @@ def doctor(thulium: Thulium, as_json: bool) -> None:
         click.echo(f"{name:<12} {value}")
 
 
+_GRAINS = {
+    "minute": "a minute: both bounds are honoured to the minute; about 1 request for 100 calls",
+    "day": "a day: only the day of a bound counts; where a day does not fit a page, about 2.2 requests for 100 calls",
+}
+
+
 def _in_words(found: Findings) -> list[tuple[str, str]]:
     few = "too few calls to tell"
     zone, rescued = found.time_zone, ", ".join(f"{name} ({rows})" for name, rows in found.rescued.items())
@@ -47,6 +53,7 @@ def _in_words(found: Findings) -> list[tuple[str, str]]:
         ("order", found.order or few),
         ("repeated", _either(found.same_order_twice, "the same rows in the same order", "another order or other rows")),
         ("seconds", _either(found.has_seconds, "dates have seconds", "dates end with the minute")),
+        ("grain", _GRAINS.get(found.grain or "", few)),
         ("date_to", f"its minute is {found.date_to}" if found.date_to else few),
         (
             "time zone",

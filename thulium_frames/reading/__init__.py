@@ -6,9 +6,9 @@ window and a span of rows into a page. Its door: `read_pieces` yields the proven
 """
 
 from thulium_frames.reading.crew import Piece, read_pieces
-from thulium_frames.reading.grain import Grain
+from thulium_frames.reading.grain import Grain, grain_shown, trial_of
 from thulium_frames.reading.plan import Span
 from thulium_frames.reading.runs import UndatedCall
 from thulium_frames.reading.sizes import Reading
 
-__all__ = ["Grain", "Piece", "Reading", "Span", "UndatedCall", "read_pieces"]
+__all__ = ["Grain", "Piece", "Reading", "Span", "UndatedCall", "grain_shown", "read_pieces", "trial_of"]

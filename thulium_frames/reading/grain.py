@@ -8,6 +8,7 @@ minute, of a call that was seen and is not the first of its day.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -102,6 +103,14 @@ class Grain:
                 self.change()
         if first < floor(asked.start, MINUTE):
             self.change()
+
+
+def grain_shown(trial: Window, calls: Sequence[HeldCall]) -> timedelta:
+    """The grain that the answer to a trial shows: a day or a minute."""
+    grain = Grain()
+    with suppress(GrainChangedError):
+        grain.learn_from_trial(trial, calls)
+    return MINUTE if grain.ends is Ends.BY_MINUTE and not grain.is_day else DAY
 
 
 def trial_of(calls: Sequence[HeldCall]) -> Window | None:
