@@ -84,7 +84,7 @@ def test_a_system_without_calls_tells_little_and_says_so(connect: Connect) -> No
         None,
         None,
     )
-    assert told.stdout.count("too few calls to tell") == 5
+    assert told.stdout.count("too few calls to tell") == 6
 
 
 def test_no_call_is_shown(connect: Connect, url: str) -> None:
