@@ -142,7 +142,7 @@ def test_a_year_of_quarters_is_not_too_much() -> None:
     last = datetime(2024, 10, 23, 10)
     year = frame(leg(f"{last - timedelta(days=QUARTERS_DAYS)}"), leg(f"{last}"))
     chart = charts.answered_and_missed(year, every="15m", **OF_ALL)
-    assert len(rows_of(chart)) > 5 * 96 * QUARTERS_DAYS
+    assert len(rows_of(chart)) > 5_000 * 5
     assert min(map(len, chart.to_dict()["datasets"].values())) > 5_000
 
 
