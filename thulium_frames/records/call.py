@@ -52,6 +52,8 @@ class RescuedRecord(Record, omit_defaults=True):
     """A record that the tolerant path has read."""
 
     tags: list[str | None] | None = None  # type: ignore[assignment]  # an empty tag is null
+    date_utc: int | None = None
+    """Microseconds since 1970, where the record tells the instant."""
     rescued_data: str | None = None
 
 
@@ -62,15 +64,18 @@ class HeldCall(Struct, frozen=True, gc=False):
     """
 
     date: str | None
+    """The system's wall clock, `YYYY-MM-DD HH:MM[:SS[.ffffff]]`: as text, it sorts by the minute."""
     line: bytes
     """The record as one line of JSON. Every value has its documented type."""
+    is_canonical: bool = False
+    """True where the date was surely sent in the API's own form. The columns of such calls are built faster."""
 
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(RescuedRecord)
 
 
-def calls_of(records: Sequence[Record]) -> list[HeldCall]:
+def calls_of(records: Sequence[Record], *, is_canonical: bool = False) -> list[HeldCall]:
     """Keep these records. A rating or tags that mean "none" are left out."""
     for record in records:
         if record.rating.__class__ is not Rating:
@@ -78,7 +83,7 @@ def calls_of(records: Sequence[Record]) -> list[HeldCall]:
         if record.tags == "":
             record.tags = None
     lines = _encoder.encode_lines(records).split(b"\n")[:-1]
-    return [HeldCall(record.date, line) for record, line in zip(records, lines, strict=True)]
+    return [HeldCall(record.date, line, is_canonical) for record, line in zip(records, lines, strict=True)]
 
 
 def lines_of(calls: Iterable[HeldCall]) -> bytes:
@@ -87,9 +92,9 @@ def lines_of(calls: Iterable[HeldCall]) -> bytes:
 
 
 Identity = tuple[object, ...]
-_facts: Callable[[Record], Identity] = attrgetter(
+_facts: Callable[[RescuedRecord], Identity] = attrgetter(
     *("date", "connection_id", "src", "dst", "type", "disposition", "duration", "billsec"),
-    *("user_login", "dst_user_login", "queue_id"),
+    *("user_login", "dst_user_login", "queue_id", "date_utc"),
 )
 
 
