@@ -534,7 +534,7 @@ class Memory:
             self._calls.advance(self.requests)
             count, found = self._archive.answer(Query(criteria, min(span.limit, self._page), span.offset, True, True))
         rows = b",".join(record.json(tags=True, topics=True) for record in found)
-        return read_page(b'{"count":%d,"result":[%b]}' % (count, rows))
+        return read_page(b'{"count":%d,"result":[%b]}' % (count, rows), "Europe/Warsaw")
 
 
 def read(ask: Ask, window: Window, reading: Reading, workers: int) -> pl.DataFrame:
@@ -656,7 +656,7 @@ def wrongs_of(states: Sequence[Sequence[str]], page_rows: int, window: Window = 
         seen.append(held[min(len(seen), len(held) - 1)])
         rows = [row for row in seen[-1] if window.start <= _wall(row) <= window.end]
         page = rows[span.offset : span.offset + span.limit]
-        return read_page(json.dumps({"count": len(rows), "result": page}).encode())
+        return read_page(json.dumps({"count": len(rows), "result": page}).encode(), "Europe/Warsaw")
 
     frame = read(ask, window, Reading(page_rows=page_rows), 1)
     return wrongs(frame, seen)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -285,7 +286,8 @@ class Connections:
         Raises ApiError. Gives up soon after `stop` is set.
         """
         query = self.filters.query(start, end, offset=offset, limit=limit)
-        return self.thulium.client.get(query, read_page, stop or threading.Event())
+        read = partial(read_page, time_zone=self.thulium.time_zone)
+        return self.thulium.client.get(query, read, stop or threading.Event())
 
     def _ask(self, window: Window, span: Span, stop: threading.Event) -> Page:
         return self.page(window.start, window.end, offset=span.offset, limit=span.limit, stop=stop)

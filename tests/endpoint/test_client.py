@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -108,7 +109,7 @@ def asking(answers: Sequence[Answer], **settings: Any) -> Iterator[tuple[Client,
 
 
 def ask(client: Client, query: Sequence[tuple[str, str]] = QUERY, stop: threading.Event | None = None) -> Page:
-    return client.get(query, read_page, stop or threading.Event())
+    return client.get(query, partial(read_page, time_zone="Europe/Warsaw"), stop or threading.Event())
 
 
 def failure_of(

@@ -551,7 +551,7 @@ def test_what_came_first_is_told_when_a_day_cannot_be_written_either(
 def test_a_call_takes_a_tenth_of_its_json() -> None:
     records = GeneratedCalls(Centre(calls_per_day=800), FIRST, FIRST).records(FIRST)
     sent = b",".join(record.json(tags=True, topics=True) for record in records)
-    calls = read_page(b'{"count":%d,"result":[%b]}' % (len(records), sent)).calls
+    calls = read_page(b'{"count":%d,"result":[%b]}' % (len(records), sent), "Europe/Warsaw").calls
     facts = seal_day(FIRST, [to_batch(calls, "Europe/Warsaw")], datetime.now(UTC)).facts
     assert facts.rows == len(records)
     assert facts.bytes <= len(sent) / 10

@@ -50,7 +50,7 @@ def record_of(tokens: Tokens) -> str:
 
 
 def batch_of(*records: str, time_zone: str = WARSAW) -> pa.RecordBatch:
-    return to_batch(read_page(body_of(*records)).calls, time_zone)
+    return to_batch(read_page(body_of(*records), time_zone).calls, time_zone)
 
 
 def rows_of(*records: str, time_zone: str = WARSAW) -> list[Row]:
@@ -287,8 +287,8 @@ def test_a_date_is_read_with_and_without_seconds(token: str, date: datetime, oth
 
 NO_DATES = [
     '"2024-02-30 10:00"', '"2023-02-29 10:00"', '"2024-13-01 10:00"', '"2024-07-01 24:00"', '"2024-07-01 10:60"',
-    '"2024-07-01 10:00:60"', '"0000-00-00 00:00"', '"0000-00-00 00:00:00"', '"2024-07-01"', '"2024-07-01T10:00"',
-    '"2024-07-01 10:00Z"', '"2024-07-01 10:00:00.5"', '"2024-07-01 10:00\\n"', '" 2024-07-01 10:00"',
+    '"2024-07-01 10:00:60"', '"0000-00-00 00:00"', '"0000-00-00 00:00:00"', '"2024-07-01"',
+    '"2024-07-01 10:00\\n"', '" 2024-07-01 10:00"',
     '"2024-7-1 10:00"',
     '"01.07.2024 10:00"', '"yesterday"', '"1416225570"', "1416225570", "20240701.1000", "true", "[]",
     '{"date":"2024"}',
@@ -384,7 +384,7 @@ def test_tags_are_told(token: str, tags: list[str | None] | None, other: Tokens)
 
 
 @pytest.mark.parametrize(
-    "token", ['[{"id":1,"name":"vip"}]', '["vip",true]', '[["vip"]]', '"vip"', "5", "true", "{}", '{"0":"vip"}']
+    "token", ['[{"id":1,"name":"vip"}]', '["vip",true]', '[["vip"]]', '"vip"', "5", "true", '{"id":"vip"}']
 )
 def test_tags_that_are_no_list_of_texts_are_kept_raw(token: str) -> None:
     assert told("tags", token) == (None, {"tags": token})
@@ -411,7 +411,7 @@ def test_an_unknown_field_that_is_nothing_is_left_out(name: str, token: str) -> 
 
 
 def test_all_that_did_not_fit_stands_in_one_object() -> None:
-    rescued = {"date": '"?"', "src": "true", "duration": "7.5", "rating": '"5"', "tags": "{}", "x": "1.10"}
+    rescued = {"date": '"?"', "src": "true", "duration": "7.5", "rating": '"5"', "tags": "5", "x": "1.10"}
     row = row_of({**rescued, "dst": "1e3", "billsec": '"4"', "y": "null"})
     assert raw_members(row["rescued_data"]) == rescued
     assert json.loads(row["rescued_data"])["duration"] == 7.5
@@ -455,36 +455,36 @@ def test_the_neighbours_on_a_page_do_not_change_what_is_rescued(token: str) -> N
 
 @pytest.mark.parametrize("count", ["3", '"3"'])
 def test_the_count_is_a_number_or_its_text(count: str) -> None:
-    page = read_page(body_of(SAMPLE, count=count))
+    page = read_page(body_of(SAMPLE, count=count), WARSAW)
     assert page.count == 3
     assert len(page.calls) == 1
 
 
 @pytest.mark.parametrize("count", ["0", '"0"', '""', "null"])
 def test_an_empty_answer_counts_nothing(count: str) -> None:
-    page = read_page(body_of(count=count))
+    page = read_page(body_of(count=count), WARSAW)
     assert (page.count, len(page.calls)) == (0, 0)
 
 
 def test_a_count_that_is_not_sent_is_no_page() -> None:
     with pytest.raises(ForeignAnswerError):
-        read_page(f'{{"result": [{SAMPLE}]}}'.encode())
+        read_page(f'{{"result": [{SAMPLE}]}}'.encode(), WARSAW)
 
 
 @pytest.mark.parametrize("count", ['""', "null"])
 def test_rows_without_a_count_are_no_page(count: str) -> None:
     with pytest.raises(ForeignAnswerError, match="count"):
-        read_page(body_of(SAMPLE, count=count))
+        read_page(body_of(SAMPLE, count=count), WARSAW)
 
 
 @pytest.mark.parametrize("count", ["-1", '"-1"', '"abc"', "3.5", "true", "[]", "{}", '"1_0"', '" 3"', "1e999999"])
 def test_a_count_that_is_no_number_of_calls_is_refused(count: str) -> None:
     with pytest.raises(ForeignAnswerError, match="count"):
-        read_page(body_of(SAMPLE, count=count))
+        read_page(body_of(SAMPLE, count=count), WARSAW)
 
 
 def test_what_an_answer_says_besides_is_no_matter() -> None:
-    assert read_page(f'{{"request_id": "a", "result": [{SAMPLE}], "count": 1, "x": 1.5}}'.encode()).count == 1
+    assert read_page(f'{{"request_id": "a", "result": [{SAMPLE}], "count": 1, "x": 1.5}}'.encode(), WARSAW).count == 1
 
 
 @pytest.mark.parametrize(
@@ -504,7 +504,7 @@ def test_what_an_answer_says_besides_is_no_matter() -> None:
 )
 def test_a_body_that_is_not_json_is_told_by_what_it_is(body: bytes, shown: str) -> None:
     with pytest.raises(UnreadableAnswerError, match="not JSON") as caught:
-        read_page(body)
+        read_page(body, WARSAW)
     assert shown in str(caught.value)
 
 
@@ -520,15 +520,15 @@ def test_a_body_that_is_not_json_is_told_by_what_it_is(body: bytes, shown: str) 
         (f'{{"data": [{SAMPLE}]}}'.encode(), "data"),
         (b'{"request_id": "a1", "errors": [{"message": "m", "code": 4}]}', "errors"),
         (b'{"count": 1}', "count"),
-        (b'{"count": 0, "result": null}', "result"),
-        (b'{"count": 1, "result": {"0": {}}}', "result"),
+        (b'{"count": 1, "result": null}', "result"),
+        (b'{"count": 1, "result": {"id": {}}}', "result"),
         (b'{"count": 1, "result": [5]}', "result"),
         (b'{"count": 1, "result": [null]}', "result"),
     ],
 )
 def test_json_of_another_shape_is_told_by_its_shape(body: bytes, shown: str) -> None:
     with pytest.raises(ForeignAnswerError, match="not a page of calls") as caught:
-        read_page(body)
+        read_page(body, WARSAW)
     assert shown in str(caught.value)
 
 
@@ -553,13 +553,13 @@ RECORD = f'{{"src": "{PHONE}", "x": "{PHONE}"}}'
 )
 def test_an_error_shows_nothing_of_the_records(body: str) -> None:
     with pytest.raises((ForeignAnswerError, UnreadableAnswerError)) as caught:
-        read_page(body.encode())
+        read_page(body.encode(), WARSAW)
     assert PHONE not in f"{caught.value} {caught.value.__cause__}"
 
 
 def test_a_foreign_answer_is_short_to_tell() -> None:
     with pytest.raises(ContractError) as caught:
-        read_page(json.dumps({"a" * 10_000: 1}).encode())
+        read_page(json.dumps({"a" * 10_000: 1}).encode(), WARSAW)
     assert len(str(caught.value)) < 250
 
 
@@ -837,6 +837,8 @@ def expected_rating(token: str) -> tuple[dict[str, str | None] | None, bool]:
 
 
 def expected_tags(token: str) -> tuple[list[str | None] | None, bool]:
+    if token == "{}":
+        return [], True
     if not token.startswith("["):
         return None, json.loads(token) in (None, "")
     tags = [expected_text(part) for part in items(token)]
@@ -929,19 +931,19 @@ def test_the_same_records_give_the_same_batch_in_whatever_order_and_company(
 @given(st.binary(max_size=60) | SOME_TEXT.map(str.encode) | ODD_VALUE.map(str.encode))
 def test_bytes_of_any_kind_are_a_page_or_one_of_two_errors(body: bytes) -> None:
     with suppress(UnreadableAnswerError, ForeignAnswerError):
-        assert read_page(body).count >= 0
+        assert read_page(body, WARSAW).count >= 0
 
 
 def test_a_call_is_the_same_on_a_page_that_is_read_tolerantly() -> None:
     row = b'{"date":"2024-07-01 10:00","src":"1","dst":"","duration":7,"billsec":""}'
-    (strict,) = read_page(b'{"count":1,"result":[%b]}' % row).calls
-    tolerant, _ = read_page(b'{"count":2,"result":[%b,{"duration":"7"}]}' % row).calls
+    (strict,) = read_page(b'{"count":1,"result":[%b]}' % row, WARSAW).calls
+    tolerant, _ = read_page(b'{"count":2,"result":[%b,{"duration":"7"}]}' % row, WARSAW).calls
     assert identity(strict) == identity(tolerant)
 
 
 def test_a_call_whose_tags_are_none_of_the_documented_kind_can_be_told_from_others() -> None:
     row = b'{"date":"2024-07-01 10:00","src":"1","tags":["",null,"a",7],"rating":{"type":"","rate":5}}'
-    (call,) = read_page(b'{"count":1,"result":[%b]}' % row).calls
-    (untagged,) = read_page(b'{"count":1,"result":[{"date":"2024-07-01 10:00","src":"1"}]}').calls
-    (other,) = read_page(b'{"count":1,"result":[{"date":"2024-07-01 10:00","src":"2"}]}').calls
+    (call,) = read_page(b'{"count":1,"result":[%b]}' % row, WARSAW).calls
+    (untagged,) = read_page(b'{"count":1,"result":[{"date":"2024-07-01 10:00","src":"1"}]}', WARSAW).calls
+    (other,) = read_page(b'{"count":1,"result":[{"date":"2024-07-01 10:00","src":"2"}]}', WARSAW).calls
     assert identity(call) == identity(untagged) != identity(other)

@@ -6,16 +6,20 @@ A page that is as documented is decoded straight into typed structs. Any other i
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 import polars as pl
 import pyarrow as pa
 from msgspec import Meta, Raw, Struct
 
-from thulium_frames.errors import ForeignAnswerError, UnreadableAnswerError
+from thulium_frames.errors import ForeignAnswerError
 from thulium_frames.records.call import HeldCall, Record, calls_of, lines_of
-from thulium_frames.records.rescue import are_dates, rescued_record
+from thulium_frames.records.dates import are_canonical
+from thulium_frames.records.oddities import Key, bare, decoded, to_key, under_numbers
+from thulium_frames.records.refusal import UNDECODABLE, refusal
+from thulium_frames.records.rescue import rescued_record, whole
 from thulium_frames.schema import ROW_ORDER, SCHEMA
 
 
@@ -27,96 +31,82 @@ class Page:
     calls: Sequence[HeldCall]
 
 
+_MOST_CALLS = 10**18 - 1
+_Row = dict[str, Raw]
+
+
 class _StrictPage(Struct):
-    count: Annotated[int, Meta(ge=0)]
+    count: Annotated[int, Meta(ge=0, le=_MOST_CALLS)]
     result: list[Record]
 
 
 class _LoosePage(Struct):
     count: Raw
-    result: list[dict[str, Raw]]
+    result: list[_Row] | dict[Key, _Row] | None = None
+    errors: Any = None
 
 
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_COUNT = re.compile(r'"?([0-9]{1,18})"?')
-_SURROGATES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 _strict = msgspec.json.Decoder(_StrictPage)
-_loose = msgspec.json.Decoder(_LoosePage)
+_loose = msgspec.json.Decoder(_LoosePage, dec_hook=to_key)
+_text = msgspec.json.Decoder(str)
+_COUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-def read_page(body: bytes) -> Page:
-    """Decode the body of one answer.
+def read_page(body: bytes, time_zone: str) -> Page:
+    """Decode the body of one answer of a system in this time zone.
 
     No page is refused because of a field. Raises UnreadableAnswerError when the body is not JSON, and
     ForeignAnswerError when it is JSON of another shape. Their messages show nothing of the records.
     """
     try:
-        page = _strict.decode(body)
-        if are_dates([record.date or "" for record in page.result]):
-            return Page(page.count, calls_of(page.result))
-    except _UNDECODABLE:
+        page = _strict.decode(bare(body))
+        if are_canonical([record.date or "" for record in page.result]):
+            return Page(page.count, calls_of(page.result, is_canonical=True))
+    except UNDECODABLE:
         pass
-    return _read_tolerantly(body)
+    return _read_tolerantly(body, ZoneInfo(time_zone))
 
 
-def _read_tolerantly(body: bytes) -> Page:
+def _read_tolerantly(body: bytes, zone: ZoneInfo) -> Page:
     try:
-        page = _decode_loosely(body)
-        calls = calls_of([rescued_record(row) for row in page.result])
-    except _UNDECODABLE:
-        raise _refusal(body) from None
-    return Page(_count(bytes(page.count).decode(), calls), calls)
+        page = decoded(body, _loose)
+        rows = _rows(page)
+        calls = calls_of([rescued_record(row, zone) for row in rows or ()])
+        count = _count(bytes(page.count).decode(), is_empty=rows == [])
+    except UNDECODABLE:
+        raise refusal(body) from None
+    if rows is None and (count or page.errors):
+        raise refusal(body)
+    return Page(count, calls)
 
 
-def _decode_loosely(body: bytes) -> _LoosePage:
-    try:
-        return _loose.decode(body)
-    except msgspec.DecodeError:  # half a surrogate pair is valid JSON but no text: keep the escape as it is written
-        return _loose.decode(_SURROGATES.sub(lambda found: b"\\" * bool(found["half"]) + found[0], body))
+def _rows(page: _LoosePage) -> list[_Row] | None:
+    """The records of a page; None when it has no list of them. Raises msgspec.ValidationError for another object."""
+    if not isinstance(page.result, dict):
+        return page.result
+    if (rows := under_numbers(page.result)) is None:
+        raise msgspec.ValidationError("the result is an object, and its keys are not numbers")
+    return rows
 
 
-def _count(text: str, calls: Sequence[HeldCall]) -> int:
-    if text in ('""', "null") and not calls:
+def _count(token: str, *, is_empty: bool) -> int:
+    if token in ('""', "null") and is_empty:
         return 0
-    if not (number := _COUNT.fullmatch(text)):
+    text = _text.decode(token) if token[0] == '"' else token
+    number = whole(text) if _COUNT.fullmatch(text) else None
+    if number is None or not 0 <= number <= _MOST_CALLS:
         raise ForeignAnswerError("the answer's count is not a number of calls")
-    return int(number[1])
-
-
-def _refusal(body: bytes) -> Exception:
-    try:
-        content = msgspec.json.decode(body)
-    except _UNDECODABLE:
-        return UnreadableAnswerError(f"the answer is not JSON but {_outline(body)}")
-    if isinstance(content, dict) and {"count", "result"} <= set(content):
-        shape = "an object whose count or rows are of another kind"
-    elif isinstance(content, dict):
-        names = [name if name.isidentifier() else "…" for name in sorted(content)[:5]]
-        shape = f"an object with {', '.join(names) or 'nothing in it'}"
-    else:
-        shape = {list: "a list", str: "text", type(None): "null"}.get(type(content), "a single value")
-    return ForeignAnswerError(f"the answer is not a page of calls (count, result) but {shape[:120]}")
-
-
-def _outline(body: bytes) -> str:
-    start = body.lstrip()[:1]
-    if start == b"<":
-        return f"an HTML page of {len(body)} bytes: a login page or a proxy may stand in between"
-    if start in (b"{", b"["):
-        return f"damaged or cut short, {len(body)} bytes"
-    return f"{len(body)} bytes of something else" if body else "empty"
+    return number
 
 
 #: Columns that every batch has, because they place a call in time and in the order of rows.
 ALWAYS_BUILT = frozenset(ROW_ORDER[:2])
-_DERIVED = "date_utc"
+_INSTANT = "date_utc"
 _ID_EPOCH = r"(?:^|-)([0-9]{9,11})\.[0-9]+$"
 _MINUTE = pl.duration(minutes=1)
 _DAY = pl.duration(days=1)
 #: How the lines of calls are read. Numbers are read as text, because a number may be `""`.
-_IN_LINES = {name: pl.String() for name in SCHEMA.names if name != _DERIVED} | {
+_IN_LINES: dict[str, pl.DataType] = {name: pl.String() for name in SCHEMA.names if name != _INSTANT} | {
     "rating": pl.Struct({"type": pl.String, "rate": pl.String}),
     "tags": pl.List(pl.String),
 }
@@ -130,11 +120,16 @@ def to_batch(calls: Sequence[HeldCall], time_zone: str, columns: Collection[str]
     schema = pa.schema([field for field in SCHEMA if field.name in columns or field.name in ALWAYS_BUILT])
     if not calls:  # made of nulls: any other way makes pyarrow import pandas where it is installed, which is slow
         return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+    is_canonical = all(call.is_canonical for call in calls)
     in_lines = {name: kind for name, kind in _IN_LINES.items() if name in schema.names}
+    built = {name: _column(name) for name in in_lines}
+    if not is_canonical:
+        in_lines[_INSTANT] = pl.Int64()
+        built["date"] = _date(fraction="%.f")
     table = (
         pl.scan_ndjson(lines_of(calls), schema=in_lines)
-        .with_columns(_column(name) for name in in_lines)
-        .with_columns([_date_utc(time_zone)] if _DERIVED in schema.names else [])
+        .with_columns(built.values())
+        .with_columns([_date_utc(time_zone, is_canonical)] if _INSTANT in schema.names else [])
         .select(schema.names)
         .sort([name for name in ROW_ORDER if name in schema.names])
         .collect()
@@ -161,20 +156,32 @@ def _given(text: pl.Expr) -> pl.Expr:
     return pl.when(text != "").then(text)
 
 
-def _date() -> pl.Expr:
+def _date(fraction: str = "") -> pl.Expr:
     text = pl.col("date")
     in_seconds = pl.when(text.str.len_bytes() == 16).then(text + ":00").otherwise(text)
-    return in_seconds.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us")
+    return in_seconds.str.to_datetime(f"%Y-%m-%d %H:%M:%S{fraction}", time_unit="us")
 
 
-def _date_utc(time_zone: str) -> pl.Expr:
-    """`date` as an instant. In the repeated hour the id decides; in the missing hour the offset before it holds."""
+def _date_utc(time_zone: str, is_canonical: bool) -> pl.Expr:
+    """`date` as an instant: the one that was told, else the one that follows from the wall clock.
+
+    Null where the latter leaves the years 1 to 9999, because Python knows no such moment.
+    """
+    derived = _instant_of_wall_clock(time_zone)
+    if not is_canonical:
+        in_calendar = pl.when(derived.dt.year().is_between(1, 9999)).then(derived)
+        derived = pl.coalesce(pl.col(_INSTANT).cast(pl.Datetime("us", "UTC")), in_calendar)
+    return derived.alias(_INSTANT)
+
+
+def _instant_of_wall_clock(time_zone: str) -> pl.Expr:
+    """In the repeated hour the id decides; in the missing hour the offset before it holds."""
     date = pl.col("date")
     earlier = _in_utc(date, time_zone, ambiguous="earliest")
     later = _in_utc(date, time_zone, ambiguous="latest")
     only_later_fits = (earlier + _MINUTE < id_epoch()) & (id_epoch() <= later + _MINUTE)
     in_gap = _in_utc(date - _DAY, time_zone, ambiguous="earliest") + _DAY
-    return pl.when(only_later_fits).then(later).otherwise(earlier).fill_null(in_gap).alias("date_utc")
+    return pl.when(only_later_fits).then(later).otherwise(earlier).fill_null(in_gap)
 
 
 def id_epoch() -> pl.Expr:

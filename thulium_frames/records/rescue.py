@@ -5,10 +5,9 @@ what was sent goes to `rescued_data` unchanged.
 """
 
 import re
-from collections.abc import Callable, Collection
-from datetime import date
+from collections.abc import Callable
+from datetime import tzinfo
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -16,27 +15,30 @@ import pyarrow as pa
 from msgspec import Raw
 
 from thulium_frames.records.call import INT64_MAX, INT64_MIN, Rating, Record, RescuedRecord
+from thulium_frames.records.dates import read_moment
+from thulium_frames.records.oddities import Key, to_key, under_numbers
 from thulium_frames.schema import SCHEMA
 
 _text = msgspec.json.Decoder(str)
 _object = msgspec.json.Decoder(dict[str, Raw])
 _array = msgspec.json.Decoder(list[Raw])
+_array_or_object = msgspec.json.Decoder(list[Raw] | dict[Key, Raw], dec_hook=to_key)
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(r" ([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 _NUMBER_STARTS = "-0123456789"
 _EMPTY = ('""', "null")
 
 
-def rescued_record(row: dict[str, Raw]) -> RescuedRecord:
-    """Read one record from its raw values."""
+def rescued_record(row: dict[str, Raw], zone: tzinfo) -> RescuedRecord:
+    """Read one record from its raw values. `zone` is that of the system's wall clock."""
     record = RescuedRecord()
     rescued: dict[str, Raw] = {}
     for name, raw in row.items():
         text = bytes(raw).decode()
         reader = _READERS.get(name)
-        if reader is None:
+        if name == "date":
+            record.date, record.date_utc, fits = _read_date(text, zone)
+        elif reader is None:
             fits = text in _EMPTY
         else:
             value, fits = reader(text)
@@ -59,7 +61,7 @@ def _read_text(text: str) -> tuple[str | None, bool]:
 def _read_number(text: str) -> tuple[int | None, bool]:
     if text in _EMPTY:
         return None, True
-    number = _written(_text.decode(text)) if text[0] == '"' else _whole(text) if text[0] in _NUMBER_STARTS else None
+    number = _written(_text.decode(text)) if text[0] == '"' else whole(text) if text[0] in _NUMBER_STARTS else None
     fits = number is not None and INT64_MIN <= number <= INT64_MAX
     return (number if fits else None), fits
 
@@ -68,7 +70,8 @@ def _written(text: str) -> int | None:
     return int(text) if _INTEGER.fullmatch(text) else None
 
 
-def _whole(text: str) -> int | None:
+def whole(text: str) -> int | None:
+    """The value of a JSON number; None when it is not whole, or far beyond 64 bits."""
     try:
         number = Decimal(text)
     except ArithmeticError:
@@ -78,31 +81,11 @@ def _whole(text: str) -> int | None:
     return int(number) if number.adjusted() < 20 and number == number.to_integral_value() else None
 
 
-def _read_date(text: str) -> tuple[str | None, bool]:
+def _read_date(text: str, zone: tzinfo) -> tuple[str | None, int | None, bool]:
     if text in _EMPTY:
-        return None, True
-    value = _text.decode(text) if text[0] == '"' else ""
-    fits = are_dates([value])
-    return (value if fits else None), fits
-
-
-def are_dates(texts: Collection[str]) -> bool:
-    """Whether each text is a moment of the calendar in the API's form, with or without seconds."""
-    days, times = {text[:10] for text in texts}, {text[10:] for text in texts}
-    return all(map(_is_day, days)) and all(map(_is_time, times))
-
-
-@lru_cache(maxsize=10_000)
-def _is_day(text: str) -> bool:
-    try:
-        return bool(_DAY.fullmatch(text) and date.fromisoformat(text))
-    except ValueError:
-        return False
-
-
-@lru_cache(maxsize=100_000)
-def _is_time(text: str) -> bool:
-    return bool(_TIME.fullmatch(text))
+        return None, None, True
+    moment = read_moment(_text.decode(text), zone) if text[0] == '"' else None
+    return (None, None, False) if moment is None else moment
 
 
 def _read_rating(text: str) -> tuple[Rating | None, bool]:
@@ -119,10 +102,12 @@ def _read_rating(text: str) -> tuple[Rating | None, bool]:
 def _read_tags(text: str) -> tuple[list[str | None] | None, bool]:
     if text in _EMPTY:
         return None, True
-    if text[0] != "[":
+    if text[0] not in "[{":
         return None, False
-    tags = [_read_text(bytes(raw).decode()) for raw in _array.decode(text)]
-    if not all(fits for _, fits in tags):
+    items = _array_or_object.decode(text)
+    listed = under_numbers(items) if isinstance(items, dict) else items
+    tags = [_read_text(bytes(raw).decode()) for raw in listed or ()]
+    if listed is None or not all(fits for _, fits in tags):
         return None, False
     return [tag or None for tag, _ in tags], True
 
@@ -130,7 +115,6 @@ def _read_tags(text: str) -> tuple[list[str | None] | None, bool]:
 _READERS: dict[str, Callable[[str], tuple[Any, bool]]] = {
     **{name: _read_text for name in Record.__struct_fields__ if SCHEMA.field(name).type == pa.string()},
     **{name: _read_number for name in Record.__struct_fields__ if SCHEMA.field(name).type == pa.int64()},
-    "date": _read_date,
     "rating": _read_rating,
     "tags": _read_tags,
 }
