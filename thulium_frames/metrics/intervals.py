@@ -45,15 +45,15 @@ def by_interval(
     divide by `interval_seconds`.
     """
     length = interval_of(every)
-    groups = group_columns(by)
-    keys = ["interval", *groups]
-    placed = calls_by(frame.lazy(), groups).with_columns(pl.col("date").dt.truncate(length).alias("interval"))
+    grouped: list[str] = group_columns(by)
+    keys = ["interval", *grouped]
+    placed = calls_by(frame.lazy(), grouped).with_columns(pl.col("date").dt.truncate(length).alias("interval"))
     whole = figures.whole_table(target_seconds, denominator, short_abandon_seconds)
     expressions = figures.beside(keys, whole)
     table = placed.group_by(keys).agg(*expressions)
     grid = _lengths(placed, length, time_zone)
-    if groups:
-        grid = grid.join(placed.select(groups).unique(), how="cross")
+    if grouped:
+        grid = grid.join(placed.select(grouped).unique(), how="cross")
     names = [expression.meta.output_name() for expression in expressions]
     counts = cs.integer() - cs.by_name(*keys, "interval_seconds")
     return like(

@@ -21,17 +21,17 @@ def ratings(frame: Frame, *, by: By = ()) -> Frame:
     its last rating. What cannot be known: which callers were asked, so the response rate is a share of all handled
     calls. Rows are sorted by group, type and rate. With `by`, a group without ratings has no row.
     """
-    groups = group_columns(by)
+    grouped: list[str] = group_columns(by)
     total = pl.col("share_numerator").sum()
-    keys = group_columns([*groups, *_RATING])
+    keys = group_columns([*grouped, *_RATING])
     found = (
-        calls_by(frame.lazy(), groups)
+        calls_by(frame.lazy(), grouped)
         .filter(is_handled())
         .group_by(keys)
         .agg(pl.len().cast(pl.Int64).alias("share_numerator"))
-        .with_columns((total.over(groups) if groups else total).alias("response_denominator"))
+        .with_columns((total.over(grouped) if grouped else total).alias("response_denominator"))
         .filter(pl.col("rating_rate").is_not_null())
-        .with_columns(total.over(group_columns([*groups, "rating_type"])).alias("share_denominator"))
+        .with_columns(total.over(group_columns([*grouped, "rating_type"])).alias("share_denominator"))
         .with_columns(pl.col("share_denominator").alias("response_numerator"))
         .select(*keys, *_quotient("share"), *_quotient("response"))
     )
