@@ -220,6 +220,7 @@ def is_shuffled(_: SimulatedThulium, ask: Raw) -> bool:
 
 
 BUSY_MINUTE = Counter(str(record.row["date"]) for record in CALLS.records(FIRST)).most_common(1)[0][0]
+A_NOON = str(CALLS.records(FIRST)[len(CALLS.records(FIRST)) // 2].row["date"])
 
 MATRIX: dict[str, Case] = {
     "seed": Case(Faults(seed=9, server_errors=0.3), happened=dealt("server_errors")),
@@ -262,8 +263,8 @@ MATRIX: dict[str, Case] = {
     ),
     "shuffle_ties": Case(Faults(shuffle_ties=True), happened=is_shuffled),
     "date_to_means": Case(Faults(date_to_means="exclusive"), happened=ends_at(BUSY_MINUTE, rows_of_it=False)),
-    "bounds_by_day": Case(Faults(bounds_by_day=True), happened=brings_the_whole_day(BUSY_MINUTE, after_it=True)),
-    "date_from_by_day": Case(Faults(date_from_by_day=True), happened=brings_the_whole_day(BUSY_MINUTE, after_it=False)),
+    "bounds_by_day": Case(Faults(bounds_by_day=True), happened=brings_the_whole_day(A_NOON, after_it=True)),
+    "date_from_by_day": Case(Faults(date_from_by_day=True), happened=brings_the_whole_day(A_NOON, after_it=False)),
     "recent_days": Case(
         Faults(recent_days=1),
         happened=answers(lambda answer: min(dates(answer)) >= f"{LAST}"),

@@ -34,7 +34,7 @@ IMPORTS: dict[str, set[str]] = {
     "connections": {
         "bounds", "endpoint", "errors", "lake", "pushdown", "reading", "records", "schema", "windows",
     },
-    "doctor": {"connections", "reading", "records", "windows"},
+    "doctor": {"connections", "metrics", "reading", "records", "windows"},
     "simulator": {"schema"},
     "metrics": set(),
     "charts": {"metrics"},

@@ -228,6 +228,8 @@ def figures_of_lazy_frames(lake: pl.LazyFrame) -> None:
     assert_type(metrics.ratings(lake, by=["queue_id"]), pl.LazyFrame)
     assert_type(metrics.summary(lake, by=["agent"], denominator="handled"), pl.LazyFrame)
     assert_type(metrics.by_interval(lake, every="30m", time_zone="Europe/Warsaw"), pl.LazyFrame)
+    assert_type(metrics.by_interval(lake, every=timedelta(hours=2), by="queue_id"), pl.LazyFrame)
+    assert_type(metrics.impossible_durations(lake), pl.LazyFrame)
     assert_type(metrics.missed_calls(lake, within="72h"), pl.LazyFrame)
     assert_type(metrics.repeat_calls(lake, within=timedelta(days=7)), pl.LazyFrame)
     assert_type(lake.select(metrics.normalised("src")), pl.LazyFrame)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 import polars as pl
 
+from thulium_frames import metrics
 from thulium_frames.connections import Connections, Thulium
 from thulium_frames.reading import grain_shown, trial_of
 from thulium_frames.records import Page, id_epoch, to_batch
@@ -37,6 +38,8 @@ class Findings:
     """Whether most dates, read in `time_zone`, are within two minutes of the clock in `connection_id`."""
     rescued: dict[str, int]
     """Fields that are unknown or did not fit their column, with the number of rows."""
+    impossible_durations: int
+    """How many of the `page_rows` have a duration that is negative, longer than a day or contradicts the other."""
 
 
 def examine(thulium: Thulium) -> Findings:
@@ -56,6 +59,7 @@ def examine(thulium: Thulium) -> Findings:
         time_zone=thulium.time_zone,
         time_zone_fits=_time_zone_fits(frame),
         rescued=_rescued(frame),
+        impossible_durations=metrics.impossible_durations(frame)["impossible_durations"].item(),
     )
 
 

@@ -21,6 +21,7 @@ from thulium_frames.metrics import Denominator
 
 #: The axis is this many times as long as the longest bar, which leaves room for the number after the bar.
 _ROOM: Final = 1.25
+_LONGEST_ID: Final = 999_999
 _SUMS = ["queue", "offered", "level", "abandonment"]
 
 
@@ -76,6 +77,13 @@ def _levels(table: pl.DataFrame, queue: alt.Y, tooltips: list[alt.Tooltip]) -> a
     return chart
 
 
+def _name() -> pl.Expr:
+    """The id of a queue. Of an id that may be a telephone number, only the end."""
+    text = pl.col("queue_id").cast(pl.String)
+    end = pl.format("queue …{}", text.str.tail(3))
+    return pl.when(pl.col("queue_id").abs() > _LONGEST_ID).then(end).otherwise(pl.format("queue {}", text))
+
+
 def _queues(frame: pl.LazyFrame, denominator: Denominator, target: float, short: float) -> pl.DataFrame:
     """One summary row per queue, with the texts that the chart shows."""
     options = {"target_seconds": target, "short_abandon_seconds": short}
@@ -84,7 +92,7 @@ def _queues(frame: pl.LazyFrame, denominator: Denominator, target: float, short:
         table.drop_nulls("queue_id")
         .sort("offered", "queue_id", descending=[True, False])
         .with_columns(
-            pl.format("queue {}", "queue_id").alias("queue"),
+            _name().alias("queue"),
             percent("service_level").alias("level"),
             percent("abandonment_rate").alias("abandonment"),
         )

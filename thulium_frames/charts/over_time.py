@@ -1,7 +1,7 @@
 """Figures over time, by the wall clock."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
 import altair as alt
 import polars as pl
@@ -23,17 +23,22 @@ from thulium_frames.charts.looks import (
     seconds_in_words,
     wall_clock,
 )
-from thulium_frames.metrics import Denominator, Every
+from thulium_frames.metrics import Denominator
 
-_IN_WORDS: Final[dict[Every, str]] = {
+#: The intervals of a chart over time.
+Interval = Literal["15m", "30m", "1h", "1d", "1w", "1mo", "1q", "1y"]
+_IN_WORDS: Final[dict[Interval, str]] = {
     "15m": "quarter of an hour",
     "30m": "half hour",
     "1h": "hour",
     "1d": "day",
     "1w": "week",
+    "1mo": "month",
+    "1q": "quarter",
+    "1y": "year",
 }
 _STATE_COLOURS: Final = {"open": VERMILLION, "called back": SKY_BLUE, "called again": GREEN, "anonymous": GREY}
-_LONG: Final[tuple[Every, ...]] = ("1d", "1w")
+_LONG: Final[tuple[Interval, ...]] = ("1d", "1w", "1mo", "1q", "1y")
 _KEYS = ["start", "end", "clock"]
 
 
@@ -41,7 +46,7 @@ def answered_and_missed(
     frame: pl.DataFrame | pl.LazyFrame,
     *,
     denominator: Denominator,
-    every: Every = "1d",
+    every: Interval = "1d",
     target_seconds: float = 20,
     short_abandon_seconds: float = 5,
 ) -> alt.LayerChart:
@@ -50,6 +55,7 @@ def answered_and_missed(
     The line, on the right axis, is the service level: calls answered within `target_seconds`, as a share of
     `denominator`. The line has gaps where there were no calls.
     """
+    words = _words(every)
     table = metrics.by_interval(
         frame.lazy(),
         every=every,
@@ -61,16 +67,20 @@ def answered_and_missed(
     within = f"answered within {seconds_in_words(target_seconds)}"
     chart: alt.LayerChart = alt.LayerChart(
         layer=[_outcomes(shown, every), _service_level(shown, every, f"service level, {within}")],
-        title=headed(
-            f"Calls answered and missed, by {_IN_WORDS[every]}", f"line: {within}, {DENOMINATORS[denominator]}"
-        ),
+        title=headed(f"Calls answered and missed, by {words}", f"line: {within}, {DENOMINATORS[denominator]}"),
         width=620,
         height=260,
     ).resolve_scale(y="independent")
     return chart
 
 
-def _placed(table: pl.LazyFrame, every: Every) -> pl.LazyFrame:
+def _words(every: Interval) -> str:
+    if every not in _IN_WORDS:
+        raise ValueError(f"every={every!r} is not an interval of a chart: give one of {', '.join(_IN_WORDS)}")
+    return _IN_WORDS[every]
+
+
+def _placed(table: pl.LazyFrame, every: Interval) -> pl.LazyFrame:
     """Adds the `start`, `end` and `middle` of each row's `interval`, and the start as text in `clock`."""
     start = pl.col("interval")
     end = start.dt.offset_by(every)
@@ -83,7 +93,7 @@ def _placed(table: pl.LazyFrame, every: Every) -> pl.LazyFrame:
     )
 
 
-def _outcomes(table: pl.DataFrame, every: Every) -> alt.Chart:
+def _outcomes(table: pl.DataFrame, every: Interval) -> alt.Chart:
     chart = alt.Chart(data(by_outcome(table, [*_KEYS, "level"])))
     told = [alt.Tooltip("outcome:N", title="calls that were"), number_of("calls", "calls")]
     level = alt.Tooltip("level:N", title="service level")
@@ -91,7 +101,7 @@ def _outcomes(table: pl.DataFrame, every: Every) -> alt.Chart:
 
 
 def _stacked(
-    chart: alt.Chart, every: Every, counted: str, colour: alt.Color, told: list[alt.Tooltip], of: str = ""
+    chart: alt.Chart, every: Interval, counted: str, colour: alt.Color, told: list[alt.Tooltip], of: str = ""
 ) -> alt.Chart:
     """Bars as wide as their interval, stacked in the order of `place`. The tooltip of a bar shows `told`."""
     interval = _IN_WORDS[every]
@@ -106,7 +116,7 @@ def _stacked(
     return bars
 
 
-def _service_level(table: pl.DataFrame, every: Every, title: str) -> alt.LayerChart:
+def _service_level(table: pl.DataFrame, every: Interval, title: str) -> alt.LayerChart:
     """A black line with a white edge, which stands out from every bar on light and on dark pages."""
     axis = alt.Axis(orient="right", format="%", grid=False, titlePadding=8)
     base = alt.Chart(data(table.select(*_KEYS, "middle", "service_level", "level"))).encode(
@@ -120,15 +130,16 @@ def _service_level(table: pl.DataFrame, every: Every, title: str) -> alt.LayerCh
 
 
 def missed_backlog(
-    frame: pl.DataFrame | pl.LazyFrame, *, every: Every = "1d", within: str | timedelta = "72h"
+    frame: pl.DataFrame | pl.LazyFrame, *, every: Interval = "1d", within: str | timedelta = "72h"
 ) -> alt.Chart:
     """Missed callers, by the time of their first try and their state. To read: red callers still wait for a call.
 
     The chart counts the rows of `metrics.missed_calls`. What happened after the end of the frame is not known, so its
     last days look worse than they are.
     """
+    words = _words(every)
     table = data(_backlog(frame.lazy(), every, within))
-    chart = alt.Chart(table, title=headed(f"Missed callers, by {_IN_WORDS[every]}"), width=620, height=240)
+    chart = alt.Chart(table, title=headed(f"Missed callers, by {words}"), width=620, height=240)
     told = [
         alt.Tooltip("state:N", title="callers"),
         number_of("callers", "how many"),
@@ -137,7 +148,7 @@ def missed_backlog(
     return _stacked(chart, every, "callers", coloured("state", _STATE_COLOURS), told, of=" of the first try")
 
 
-def _backlog(frame: pl.LazyFrame, every: Every, within: str | timedelta) -> pl.DataFrame:
+def _backlog(frame: pl.LazyFrame, every: Interval, within: str | timedelta) -> pl.DataFrame:
     interval = pl.col("first_missed").dt.truncate(every).alias("interval")
     place = pl.col("state").replace_strict(list(_STATE_COLOURS), range(len(_STATE_COLOURS)), return_dtype=pl.Int8)
     counted = (

@@ -63,7 +63,14 @@ def _in_words(found: Findings) -> list[tuple[str, str]]:
             "rescued",
             f"fields that are new or did not fit, in rows: {rescued}" if rescued else "nothing: all fields fit",
         ),
+        ("durations", _durations(found.impossible_durations, found.page_rows)),
     ]
+
+
+def _durations(impossible: int, rows: int) -> str:
+    if not impossible:
+        return "none is impossible"
+    return f"{impossible} of {rows} rows have impossible ones, which the figures take as unknown"
 
 
 def _either(answer: bool | None, yes: str, no: str) -> str:

@@ -12,8 +12,10 @@ counts. A quotient `x` comes with `x_numerator` and `x_denominator`. Waits follo
 `billsec`.
 """
 
+from thulium_frames.metrics.durations import impossible_durations
+from thulium_frames.metrics.every import Every
 from thulium_frames.metrics.figures import Denominator
-from thulium_frames.metrics.intervals import Every, by_interval
+from thulium_frames.metrics.intervals import by_interval
 from thulium_frames.metrics.legs import calls
 from thulium_frames.metrics.missed import missed_calls
 from thulium_frames.metrics.phone_numbers import normalised
@@ -44,6 +46,7 @@ __all__ = [
     "by_interval",
     "calls",
     "handled",
+    "impossible_durations",
     "missed_calls",
     "normalised",
     "offered",

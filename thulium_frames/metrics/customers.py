@@ -13,7 +13,7 @@ def customer_calls(frame: pl.LazyFrame) -> pl.LazyFrame:
     """
     inbound, outbound = (pl.col("type").eq_missing(kind) for kind in ("INBOUND", "OUTBOUND"))
     number = pl.when(inbound).then("src").when(outbound).then("dst")
-    of_colleague = pl.col("caller").str.contains(rf"^\+?\d{{1,{SHORT_DIGITS}}}$")
+    of_colleague = pl.col("caller").str.contains(rf"^(?:sip:)?\+?\d{{1,{SHORT_DIGITS}}}(?:@.*)?$")
     by_colleague = pl.col("caller").is_null() & pl.col("user_login").is_not_null()
     return (
         calls(frame)

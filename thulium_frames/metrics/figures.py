@@ -3,7 +3,7 @@
 `calls` and `legs` count all calls. All other figures count offered calls only: INBOUND calls with a queue.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
 import polars as pl
@@ -17,6 +17,7 @@ OUTCOMES = ("handled", "abandoned", "short_abandoned", "failed")
 _OFFERED = pl.col("type").eq_missing("INBOUND") & pl.col("queue_id").is_not_null()
 _HANDLED = _OFFERED & pl.col("handled")
 _WAITS = pl.col("wait_seconds").filter(_HANDLED)
+_TALKS = pl.col("talk_seconds").filter(_HANDLED)
 
 
 def is_handled() -> pl.Expr:
@@ -67,7 +68,7 @@ def speed_of_answer() -> list[pl.Expr]:
 
 
 def talk() -> list[pl.Expr]:
-    return _ratio("average_talk", pl.col("talk_seconds").filter(_HANDLED).sum(), _count(_HANDLED))
+    return _ratio("average_talk", _TALKS.sum(), _TALKS.count().cast(pl.Int64))
 
 
 def transfers() -> list[pl.Expr]:
@@ -103,6 +104,12 @@ def whole_table(
     yield from transfers()
     yield from who_hung_up()
     yield from rating_response()
+
+
+def beside(keys: Sequence[str], expressions: Iterable[pl.Expr]) -> list[pl.Expr]:
+    """The figures beside the columns of their group. A count with the name of such a column becomes `…_count`."""
+    named = [(expression, expression.meta.output_name()) for expression in expressions]
+    return [expression.alias(f"{name}_count") if name in keys else expression for expression, name in named]
 
 
 def _outcome(short_abandon_seconds: float) -> pl.Expr:

@@ -1,9 +1,11 @@
 """Makes calls of legs, which are the rows of the schema."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 
+from thulium_frames.metrics.durations import believed, wait_of
 from thulium_frames.metrics.frames import Frame, like
 
 #: The columns that calls are made of. Sorting by them puts the legs of one minute in the order in which they happened:
@@ -23,6 +25,8 @@ _LEG: Final = [
     *("dst_user_login", "dst_user", "type", "src", "dst", "queue_id", "topic_id", "customer_id"),
     *("disconnected_by", "rating", "tags"),
 ]
+#: An id of 0 means none, as exchanges write it: it names no queue, no topic and no customer.
+_IDS: Final = frozenset({"queue_id", "topic_id", "customer_id", "outbound_id", "ticket_id"})
 #: Dispositions of a call that the telephone network did not carry. Thulium does not list CONGESTION; Asterisk does.
 _FAILURES: Final = ["FAILED", "CONGESTION"]
 
@@ -37,28 +41,52 @@ def calls(frame: Frame) -> Frame:
     | column | meaning |
     |---|---|
     | `date`, `date_utc`, `type`, `src`, `dst`, `user_login` | of the first leg; `date` is the system's wall clock |
-    | `queue_id`, `topic_id`, `customer_id` | the first value that is not null in a leg |
+    | `queue_id`, `topic_id`, `customer_id` | the first value in a leg that is neither null nor 0 |
     | `handled` | a leg is ANSWERED and names an agent: `dst_user(_login)`, for OUTBOUND `user(_login)` |
     | `agent` | who answered first (for OUTBOUND, who called): the login, or the name if the login is missing |
     | `answered_by_machine` | not handled, but a leg is ANSWERED: by a voicemail or a menu |
     | `failed` | every leg is FAILED or CONGESTION |
     | `wait_seconds` | from the start of the call until an agent answered; if not handled, until its last leg ended |
-    | `talk_seconds` | sum of `billsec` over handled legs, including time on hold |
+    | `talk_seconds` | sum of `billsec` over handled legs, including time on hold; 0 when not handled |
     | `transfers` | number of legs with `transferred_to` |
     | `disconnected_by` | the last value that is not null in a leg |
     | `rating_type`, `rating_rate` | of the last leg with a rating |
     | `tags` | the tags of all legs, sorted; null when `tags` is null in every leg |
     | `legs` | number of legs |
 
+    `wait_seconds` and `talk_seconds` are null when a duration that they need is missing or impossible: negative, longer
+    than a day, or `billsec` more than a second longer than `duration`.
+
     What cannot be known: a SIP attended transfer is another call with an id of its own. If `date` has no seconds and
     the agent answered on a later leg than the first, `wait_seconds` may be up to 59 seconds too long or too short. If a
     menu and the queue after it are one leg, the wait in Asterisk's records ends when the menu answers. If the first
     legs of a call are not in the frame, the call begins with its first leg in the frame.
     """
-    legs = (
-        frame.lazy()
-        .select(_LEG)
-        .sort(_LEG, nulls_last=[name == "transferred_to" for name in _LEG])
+    return like(frame, calls_with(frame.lazy()))
+
+
+def calls_with(frame: pl.LazyFrame, more: Sequence[str] = ()) -> pl.LazyFrame:
+    """The table of `calls`, with `more` columns of the legs. A leg's first value that is not null counts.
+
+    `rating` is the rating that counts in `rating_type` and `rating_rate`.
+    """
+    found = _legs(frame, [*_LEG, *(name for name in more if name not in _LEG)])
+    grouped = found.group_by("connection_id", "_alone", maintain_order=True).agg(*_of_legs(), *map(_first, more))
+    known = wait_of(pl.col("wait_seconds")).alias("wait_seconds")
+    return grouped.drop("_alone").with_columns(known).sort("date_utc", "connection_id", maintain_order=True)
+
+
+def columns_of_calls() -> list[str]:
+    return ["connection_id", *(expression.meta.output_name() for expression in _of_legs())]
+
+
+def _legs(frame: pl.LazyFrame, columns: list[str]) -> pl.LazyFrame:
+    """The legs in the order in which they happened, without durations and ids that mean nothing."""
+    ids = [pl.when(pl.col(name) != 0).then(name).alias(name) for name in columns if name in _IDS]
+    return (
+        frame.select(columns)
+        .with_columns(*believed(), *ids)
+        .sort(columns, nulls_last=[name == "transferred_to" for name in columns])
         .with_row_index("_row")
         .with_columns(
             pl.when(pl.col("connection_id").is_null()).then("_row").alias("_alone"),
@@ -67,8 +95,12 @@ def calls(frame: Frame) -> Frame:
         )
         .with_columns((pl.col("_answered") & pl.col("_agent").is_not_null()).alias("_handled"))
     )
-    found = legs.group_by("connection_id", "_alone", maintain_order=True).agg(_of_legs()).drop("_alone")
-    return like(frame, found.sort("date_utc", "connection_id", maintain_order=True))
+
+
+def _first(name: str) -> pl.Expr:
+    if name == "rating":
+        return pl.col(name).filter(pl.col(name).struct.field("rate").is_not_null()).last()
+    return pl.col(name).drop_nulls().first()
 
 
 def _agent() -> pl.Expr:
@@ -82,22 +114,26 @@ def _of_legs() -> list[pl.Expr]:
     is_handled = handled.any()
     start = (pl.col("date_utc") - pl.col("date_utc").min()).dt.total_seconds().fill_null(0)
     answered = (start + pl.col("duration") - pl.col("billsec")).filter(handled).first()
-    ended = (start + pl.col("duration")).max()
+    ended = pl.when(pl.col("duration").null_count() == 0).then((start + pl.col("duration")).max())
     return [
         *(pl.col(name).first() for name in ("date", "date_utc", "type", "src", "dst", "user_login")),
-        *(pl.col(name).drop_nulls().first() for name in ("queue_id", "topic_id", "customer_id")),
+        *map(_first, ("queue_id", "topic_id", "customer_id")),
         is_handled.alias("handled"),
         pl.col("_agent").filter(handled).first().alias("agent"),
         (pl.col("_answered").any() & ~is_handled).alias("answered_by_machine"),
         pl.col("disposition").is_in(_FAILURES).fill_null(value=False).all().alias("failed"),
-        pl.when(is_handled).then(answered).otherwise(ended).clip(lower_bound=0).alias("wait_seconds"),
-        pl.col("billsec").filter(handled).sum().alias("talk_seconds"),
+        pl.when(is_handled).then(answered).otherwise(ended).alias("wait_seconds"),
+        _talk(pl.col("billsec").filter(handled)).alias("talk_seconds"),
         pl.col("transferred_to").count().cast(pl.Int64).alias("transfers"),
         pl.col("disconnected_by").drop_nulls().last(),
         *_rating(),
         _tags().alias("tags"),
         pl.len().cast(pl.Int64).alias("legs"),
     ]
+
+
+def _talk(billed: pl.Expr) -> pl.Expr:
+    return pl.when(billed.null_count() == 0).then(billed.sum())
 
 
 def _rating() -> list[pl.Expr]:

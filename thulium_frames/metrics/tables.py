@@ -1,26 +1,31 @@
 """The figures as tables: one row, or one row per group of calls.
 
 In all tables, a column `x` that is a quotient comes with `x_numerator` and `x_denominator`. It is null when the
-denominator is 0. `by` names columns of `calls()`, such as `queue_id`, `agent` or `topic_id`. Without `by` there is one
-row, even if there are no calls. Rows are sorted by their group, null first. The given frame has the rows of the schema
-(legs), but every figure counts calls. Waits are differences of `date_utc`; the wall clock plays no part.
+denominator is 0. `by` names one column or several: those of `calls()`, such as `queue_id` or `agent`, and any other
+column of the frame, such as `operator` or `outbound_id`. Of a column that `calls()` does not have, a call's value
+is the first one that is not null in its legs; of `rating`, it is the rating that counts. An id of 0 and an impossible
+duration are null. Where a figure has the name of a group's column, it is called `…_count`, as in `handled_count`.
+
+Without `by` there is one row, even if there are no calls. Rows are sorted by their group, null first. The given frame
+has the rows of the schema (legs), but every figure counts calls. Waits are differences of `date_utc`; the wall clock
+plays no part.
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import polars as pl
 
 from thulium_frames.metrics import figures
 from thulium_frames.metrics.figures import Denominator
 from thulium_frames.metrics.frames import Frame, like
-from thulium_frames.metrics.legs import calls
+from thulium_frames.metrics.groups import By, calls_by, group_columns
 
 
 def summary(
     frame: Frame,
     *,
-    by: Sequence[str] = (),
+    by: By = (),
     denominator: Denominator | None = None,
     target_seconds: float = 20,
     short_abandon_seconds: float = 5,
@@ -34,8 +39,8 @@ def summary(
     return _table(frame, by, figures.whole_table(target_seconds, denominator, short_abandon_seconds))
 
 
-def offered(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
-    """Calls that came to a queue: distinct INBOUND calls with at least one leg that has a `queue_id`.
+def offered(frame: Frame, *, by: By = ()) -> Frame:
+    """Calls that came to a queue: distinct INBOUND calls with at least one leg that has a `queue_id` other than 0.
 
     This is always handled + abandoned + short_abandoned + failed. What cannot be known: how many callers gave up in a
     menu before any queue, because Asterisk writes no row for some of them.
@@ -43,7 +48,7 @@ def offered(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
     return _table(frame, by, figures.offered())
 
 
-def handled(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
+def handled(frame: Frame, *, by: By = ()) -> Frame:
     """Offered calls that an agent answered: a leg is ANSWERED and names an agent.
 
     ANSWERED without an agent may be a voicemail or a menu (Asterisk CDR specification).
@@ -51,18 +56,18 @@ def handled(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
     return _table(frame, by, figures.outcomes(0, ("handled",)))
 
 
-def abandoned(frame: Frame, *, by: Sequence[str] = (), short_abandon_seconds: float = 5) -> Frame:
+def abandoned(frame: Frame, *, by: By = (), short_abandon_seconds: float = 5) -> Frame:
     """Offered calls that no agent answered and that did not fail: `abandoned` and, separately, `short_abandoned`.
 
     A short abandon ended before `short_abandon_seconds`, as in the Thulium panel's "abandoned before / after
     threshold"; the default is customary in the trade. Calls that only a voicemail or a menu answered are included.
     Failed calls (FAILED, CONGESTION) are not, as in Google's CCAI data dictionary. What cannot be known: whether the
-    caller gave up or was cut off.
+    caller gave up or was cut off. A call whose wait is unknown counts as `abandoned`, not as a short one.
     """
     return _table(frame, by, figures.outcomes(short_abandon_seconds, ("abandoned", "short_abandoned")))
 
 
-def abandonment_rate(frame: Frame, *, by: Sequence[str] = (), short_abandon_seconds: float = 5) -> Frame:
+def abandonment_rate(frame: Frame, *, by: By = (), short_abandon_seconds: float = 5) -> Frame:
     """abandoned / (handled + abandoned). Neither part includes short abandons or failed calls.
 
     Source: Google's CCAI data dictionary. Amazon Connect divides by all queued calls instead.
@@ -74,7 +79,7 @@ def service_level(
     frame: Frame,
     *,
     denominator: Denominator,
-    by: Sequence[str] = (),
+    by: By = (),
     target_seconds: float = 20,
     short_abandon_seconds: float = 5,
 ) -> Frame:
@@ -87,12 +92,13 @@ def service_level(
     | `less_short_abandons` | handled + abandoned |
 
     Vendors differ here, so there is no default: XCALLY and NewVoiceMedia include abandoned calls, Genesys lets each
-    system choose. Without any calls the service level is null, not 100 %.
+    system choose. Without any calls the service level is null, not 100 %. A handled call whose wait is unknown is in
+    the denominator, but not in the numerator.
     """
     return _table(frame, by, figures.service_level(target_seconds, denominator, short_abandon_seconds))
 
 
-def average_speed_of_answer(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
+def average_speed_of_answer(frame: Frame, *, by: By = ()) -> Frame:
     """Mean, median and 90th percentile of the wait of handled calls, in seconds.
 
     The percentile is linear, like a spreadsheet's PERCENTILE. The wait runs from the start of the call until an agent
@@ -102,15 +108,16 @@ def average_speed_of_answer(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
     return _table(frame, by, figures.speed_of_answer())
 
 
-def average_talk(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
-    """Seconds of talk per handled call, including time on hold: sum of `billsec` over handled legs / handled calls.
+def average_talk(frame: Frame, *, by: By = ()) -> Frame:
+    """Seconds of talk per handled call, including time on hold: sum of `billsec` over handled legs / handled calls
+    whose talk is known.
 
     This is not AHT, which needs after-call time. Occupancy needs logged-in time. This endpoint has neither.
     """
     return _table(frame, by, figures.talk())
 
 
-def avg_talk(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
+def avg_talk(frame: Frame, *, by: By = ()) -> Frame:
     """The former name of `average_talk`, with the former names of its columns. The next release removes it."""
     warnings.warn("metrics.avg_talk is now metrics.average_talk", DeprecationWarning, stacklevel=2)
     return _table(frame, by, [figure.name.map(_former_name) for figure in figures.talk()])
@@ -120,7 +127,7 @@ def _former_name(name: str) -> str:
     return name.replace("average_talk", "avg_talk")
 
 
-def transfer_rate(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
+def transfer_rate(frame: Frame, *, by: By = ()) -> Frame:
     """Handled calls with `transferred_to` on a leg / handled calls.
 
     This is a lower bound: older records lack the field, and an attended transfer may be a call of its own.
@@ -128,7 +135,7 @@ def transfer_rate(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
     return _table(frame, by, figures.transfers())
 
 
-def who_hung_up(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
+def who_hung_up(frame: Frame, *, by: By = ()) -> Frame:
     """Handled calls that the agent ended, or that the customer ended / handled calls where this is known.
 
     The last leg counts, so a transfer is not a hang-up. A call without `disconnected_by` is in neither denominator.
@@ -136,7 +143,9 @@ def who_hung_up(frame: Frame, *, by: Sequence[str] = ()) -> Frame:
     return _table(frame, by, figures.who_hung_up())
 
 
-def _table(frame: Frame, by: Sequence[str], expressions: Iterable[pl.Expr]) -> Frame:
-    found = calls(frame.lazy())
-    table = found.group_by(list(by)).agg(*expressions).sort(*by) if by else found.select(*expressions)
+def _table(frame: Frame, by: By, expressions: Iterable[pl.Expr]) -> Frame:
+    keys = group_columns(by)
+    found = calls_by(frame.lazy(), keys)
+    told = figures.beside(keys, expressions)
+    table = found.group_by(keys).agg(*told).sort(keys) if keys else found.select(*told)
     return like(frame, table)

@@ -8,6 +8,7 @@ import polars as pl
 
 from thulium_frames import metrics
 from thulium_frames.metrics import Denominator
+from thulium_frames.report.discretion import queue_name, scales
 from thulium_frames.report.words import count, duration, percent, quotient
 
 TARGET_SECONDS: Final = 20
@@ -95,7 +96,7 @@ def _queues(calls: pl.DataFrame) -> list[Row]:
     table = metrics.summary(calls, by=["queue_id"], **_OPTIONS).drop_nulls("queue_id")
     return [
         (
-            *(str(row["queue_id"]), count(row["offered"]), count(row["handled"]), count(row["abandoned"])),
+            *(queue_name(row["queue_id"]), count(row["offered"]), count(row["handled"]), count(row["abandoned"])),
             *(percent(row["abandonment_rate"]), percent(row["service_level"])),
             *(duration(row["average_speed_of_answer"]), duration(row["average_talk"])),
         )
@@ -120,9 +121,9 @@ def _meaning(state: str, censored: int) -> str:
 
 
 def _ratings(calls: pl.DataFrame) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
-    for row in metrics.ratings(calls).iter_rows(named=True):
-        given = f"{row['rating_type'] or 'of no type'}, given by {percent(row['response'])} of handled calls"
-        rated = (row["rating_rate"], count(row["share_numerator"]), percent(row["share"]))
-        found.setdefault(given, []).append(rated)
-    return found
+    return {
+        f"{scale.name}, given by {percent(scale.response)} of handled calls": [
+            (rated.rate, count(rated.calls), percent(rated.share)) for rated in scale.rows
+        ]
+        for scale in scales(metrics.ratings(calls).to_dicts())
+    }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import jinja2
 import polars as pl
@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from thulium_frames import charts
 from thulium_frames.charts import AnyChart
-from thulium_frames.metrics import Every
 from thulium_frames.report import words
 from thulium_frames.report.figures import (
     DENOMINATOR,
@@ -26,6 +25,7 @@ _QUEUE_COLUMNS: Final = (
     *("queue", "offered", "handled", "abandoned", "abandonment rate", "service level"),
     *("speed of answer", "average talk"),
 )
+Every = Literal["1h", "1d", "1w"]
 _BY_HOUR_UPTO: Final = 3
 _BY_DAY_UPTO: Final = 92
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from thulium_frames.errors import LakeDamagedError
 from thulium_frames.lake import Lake, Status
+from thulium_frames.report.discretion import filter_names, system_name
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Period:
     system: str
     time_zone: str
     filters: Sequence[str]
-    """Names of the lake's filters. Their values are left out, because they may be telephone numbers."""
+    """Names of the lake's filters, without their values."""
     first: date | None
     last: date | None
     read: tuple[datetime, datetime] | None
@@ -57,7 +58,8 @@ def _period(held: Status, first: date | None, last: date | None) -> Period:
     known = [day for day in (first, last, *days[:1], *days[-1:]) if day is not None]
     first, last = first or min(known, default=None), last or max(known, default=None)
     zone = ZoneInfo(held.origin["time_zone"])
-    bare = Period(held.origin["system"], zone.key, sorted(held.origin["filters"]), first, last, None, 0, 0)
+    system, filters = system_name(held.origin["system"]), filter_names(held.origin["filters"])
+    bare = Period(system, zone.key, filters, first, last, None, 0, 0)
     read = [fact.read_at.astimezone(zone).replace(tzinfo=None) for fact in held.days if _is_in(fact.day, bare)]
     present = sum(_is_in(day, bare) for day in days)
     return replace(
