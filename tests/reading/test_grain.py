@@ -305,3 +305,12 @@ def test_a_trial_needs_a_call_after_midnight() -> None:
     last = START + DAY - MINUTE
     assert trial_of([Row(last, 1).call, Row(noon, 2).call]) == Window(last - MINUTE, last)
     assert trial_of([Row(noon, 1).call, Row(noon - MINUTE, 2).call]) == Window(noon, noon + MINUTE)
+
+
+def test_the_last_minute_of_a_day_can_be_asked_for_where_the_whole_day_comes() -> None:
+    rows = some_rows(150, Window(START + DAY - 2 * MINUTE, START + DAY)) + some_rows(300, Window(START + DAY, WEEK.end))
+    server = ByDay([Row(row.date, number) for number, row in enumerate(rows)], newest_first, is_from_by_day=False)
+    grain = Grain(Ends.DAY_INCLUDED)
+    for start in (START, START + DAY - MINUTE):
+        expected = [row.number for row in server.rows if start <= row.date < START + DAY]
+        assert numbers(read(server, Window(start, START + DAY), Reading(page_rows=100), grain=grain)) == expected

@@ -30,7 +30,7 @@ from thulium_frames.reading.runs import ProvenRun, ProvenRuns
 from thulium_frames.reading.seams import Seams, Settled
 from thulium_frames.reading.sizes import Reading
 from thulium_frames.records import HeldCall, Page
-from thulium_frames.windows import DAY, Window, split
+from thulium_frames.windows import DAY, MINUTE, Window, split
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class WindowRead:
     def settle(self, grain: Grain) -> None:
         """Decide which bounds to send."""
         self.last_asked = self.last_asked or grain.last_asked(self.until)
-        self.asked = Window(grain.first_asked(self.window.start), self.last_asked)
+        first = grain.first_asked(self.window.start)
+        self.asked = Window(min(first, self.last_asked - MINUTE), self.last_asked)  # a day's last minute, and one more
 
 
 #: A window is cut into this many parts at most. Parts that shall fit one page are fewer: nights have no calls.
