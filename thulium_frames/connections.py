@@ -39,8 +39,8 @@ class Thulium:
     """One Thulium system, seen by one API user.
 
     `url` may be the system's name alone. What is not given is taken from THULIUM_URL and THULIUM_USER. The password is
-    the first found of: the argument, `password_file` (`~` is the home folder), THULIUM_PASSWORD_FILE, THULIUM_PASSWORD, the netrc file (with
-    `netrc=True`), and `ask`, which is called with a prompt (like `getpass.getpass`).
+    the first found of: the argument, `password_file` (`~` is the home folder), THULIUM_PASSWORD_FILE, THULIUM_PASSWORD,
+    the netrc file (with `netrc=True`), and `ask`, which is called with a prompt (like `getpass.getpass`).
 
     `time_zone` is that of the system's wall clock. `workers` is how many requests may be in flight at once. `retries`
     says when a request is given up, in seconds and tries; `reading` says in what sizes calls are read, in rows. Nothing
