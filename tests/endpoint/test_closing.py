@@ -8,8 +8,10 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from tests.conftest import FIRST
 from tests.endpoint.test_client import PAGE, QUERY, QUICK, ask, client_of
 from tests.scripted import Answer, answer, serving
+from thulium_frames import Reading, Thulium
 from thulium_frames.endpoint.client import Client, StoppedError
 from thulium_frames.endpoint.pacing import Pace
 from thulium_frames.endpoint.transport import Transport
@@ -168,3 +170,22 @@ def test_a_forgotten_transport_closes_its_client(opened: list[httpx.Client]) -> 
             del client
         gc.collect()
         assert alive(opened) == 0
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True], ids=["kept half-way", "forgotten"])
+def test_an_iterator_that_was_left_leaves_no_client(opened: list[httpx.Client], url: str, is_forgotten: bool) -> None:
+    thulium = Thulium(url, "demo", "demo", reading=Reading(page_rows=2, window_rows=4, ahead_rows=4))
+    batches = thulium.connections(date_from=FIRST).batches()
+    next(batches)
+    left = [batches]
+    if is_forgotten:
+        left.clear()
+        del batches
+    gc.collect()
+    thulium.close()
+    for batches in left:
+        batches.close()  # type: ignore[attr-defined]  # a generator
+    for worker in threading.enumerate():
+        if worker.name.startswith("thulium-frames"):
+            worker.join(30)
+    assert alive(opened) == 0
