@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 import thulium_frames
-from thulium_frames.cli.options import HELP, calls_options, json_option, print_json
+from thulium_frames.cli.options import HELP, LakePath, calls_options, json_option
+from thulium_frames.cli.say import print_json, say
 from thulium_frames.cli.words import days
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings=HELP)
-@click.argument("lake", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("lake", type=LakePath())
 @calls_options
 @click.option("--refresh", is_flag=True, help="Read every day again, settled ones too.")
 @click.option("--repair", is_flag=True, help="Verify the days that are there, and read damaged ones again.")
@@ -49,7 +50,7 @@ def export(lake: Path, calls: Connections, refresh: bool, repair: bool, as_json:
             }
         )
     else:
-        click.echo(
+        say(
             f"{lake}: wrote {update.rows:,} calls of {days(len(update.days_written))}, "
             f"{days(len(update.days_skipped))} already there; {requests:,} requests, {seconds:.1f} s"
         )
@@ -72,5 +73,5 @@ def _update(lake: Path, calls: Connections, **how: bool) -> Update:
         raise
     except BaseException:
         written = len(done[0].days_written) if done else 0
-        click.echo(f"Stopped. {days(written)} written and whole; the same command continues.", err=True)
+        say(f"Stopped. {days(written)} written and whole; the same command continues.", err=True)
         raise
