@@ -60,7 +60,7 @@ def test_each_command_is_described(name: str) -> None:
 
 @pytest.mark.parametrize("option", sorted({o for c in cli.commands.values() for p in c.params for o in p.opts}))
 def test_each_setting_of_a_system_is_in_the_table(option: str) -> None:
-    system = {"--url", "--user", "--password-file", "--netrc", "--allow-http", "--workers", "--debug"}
+    system = {"--url", "--user", "--password-file", "--time-zone", "--netrc", "--allow-http", "--workers", "--debug"}
     assert option not in system or f"| `{option}` |" in README
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
@@ -17,14 +18,16 @@ import pyarrow as pa
 from polars.io.plugins import register_io_source
 
 from thulium_frames.bounds import Bound
-from thulium_frames.endpoint import Client, Filters, RetryPolicy, resolve
+from thulium_frames.endpoint import Client, Filters, RetryPolicy, resolve, time_zone_of
 from thulium_frames.errors import FilterError, SettingsError, UnreadableDateError
 from thulium_frames.lake import Lake, Update
-from thulium_frames.pushdown import PUSHED, narrowing_of, queries
+from thulium_frames.pushdown import PUSHED, narrowing_of, queries, unpushed
 from thulium_frames.reading import Grain, Piece, Reading, Span, read_pieces
 from thulium_frames.records import ALWAYS_BUILT, Page, described, read_page, to_batch
 from thulium_frames.schema import ROW_ORDER, SCHEMA
 from thulium_frames.windows import Window
+
+_log = logging.getLogger("thulium_frames")
 
 #: Several queries that replace one are all held before they are sorted, so they may have this many rows together.
 _HELD_ROWS = 100_000
@@ -46,13 +49,14 @@ def _refuse_undated(day: date, call: str) -> None:
 class Thulium:
     """One Thulium system, seen by one API user.
 
-    `url` may be the system's name alone. What is not given is taken from THULIUM_URL and THULIUM_USER. The password is
-    the first found of: the argument, `password_file` (`~` is the home folder), THULIUM_PASSWORD_FILE, THULIUM_PASSWORD,
-    the netrc file (with `netrc=True`), and `ask`, which is called with a prompt (like `getpass.getpass`).
+    `url` may be the system's name alone. What is not given is taken from THULIUM_URL, THULIUM_USER and
+    THULIUM_TIME_ZONE. The password is the first found of: the argument, `password_file` (`~` is the home folder),
+    THULIUM_PASSWORD_FILE, THULIUM_PASSWORD, the netrc file (with `netrc=True`), and `ask`, which is called with a
+    prompt (like `getpass.getpass`).
 
-    `time_zone` is that of the system's wall clock. `workers` is how many requests may be in flight at once. `retries`
-    says when a request is given up, in seconds and tries; `reading` says in what sizes calls are read, in rows. Nothing
-    is sent before calls are asked for. Raises SettingsError.
+    `time_zone` is that of the system's wall clock; the default is Europe/Warsaw. `workers` is how many requests may be
+    in flight at once. `retries` says when a request is given up, in seconds and tries; `reading` says in what sizes
+    calls are read, in rows. Nothing is sent before calls are asked for. Raises SettingsError.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class Thulium:
         netrc: bool = False,
         ask: Callable[[str], str] | None = None,
         allow_http: bool = False,
-        time_zone: str = "Europe/Warsaw",
+        time_zone: str | None = None,
         workers: int = 4,
         reading: Reading = Reading(),  # noqa: B008  # immutable
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008  # immutable
@@ -75,7 +79,7 @@ class Thulium:
         )
         if workers < 1:
             raise SettingsError(f"workers are at least 1, not {workers}")
-        self.time_zone = _checked_zone(time_zone)
+        self.time_zone = _checked_zone(time_zone_of(time_zone))
         self.workers = workers
         self.reading = reading
         self.grain = Grain()
@@ -283,8 +287,10 @@ class Connections:
     ) -> Page:
         """What the system answers to one request for calls from `start` to `end`. Nothing is proven about it.
 
-        Raises ApiError. Gives up soon after `stop` is set.
+        Raises ApiError. Gives up soon after `stop` is set. Nothing is asked when no call can match the filters.
         """
+        if not self.filters.can_match:
+            return Page(0, [])
         query = self.filters.query(start, end, offset=offset, limit=limit)
         read = partial(read_page, time_zone=self.thulium.time_zone)
         return self.thulium.client.get(query, read, stop or threading.Event())
@@ -307,7 +313,9 @@ class Connections:
     def _found(self, columns: Collection[str], predicate: pl.Expr | None, rows: int | None) -> Iterator[pl.DataFrame]:
         """Frames in time order that hold at least the calls that the predicate selects."""
         narrowing = narrowing_of(predicate)
-        if rows is not None or self.limit is not None:  # a limit applies before the filter
+        has_limit = rows is not None or self.limit is not None
+        _tell_unpushed(predicate, has_limit)
+        if has_limit:  # it applies before the filter
             calls = self if rows is None else self.head(rows)
             yield from calls._read(self._window, columns)
         elif window := narrowing.window(self.filters):
@@ -347,6 +355,16 @@ def _of_each_value(
     return pl.concat([empty, *frames]).sort([name for name in ROW_ORDER if name in empty.columns])
 
 
+def _tell_unpushed(predicate: pl.Expr | None, has_limit: bool) -> None:
+    """Say that more is read than is kept. Values of a filter may be telephone numbers, so none is told."""
+    if predicate is None or not _log.isEnabledFor(logging.INFO):
+        return
+    columns = predicate.meta.root_names() if has_limit else unpushed(predicate)
+    if columns:
+        reason = "a row limit comes before it" if has_limit else "the API has no such filter"
+        _log.info("the filter on %s narrows no request (%s): Polars applies it", ", ".join(columns), reason)
+
+
 def _first(rows: int, pieces: Generator[Piece]) -> Generator[Piece]:
     with closing(pieces):
         for piece in pieces if rows > 0 else ():
@@ -373,5 +391,5 @@ def _to_polars(data: pa.Table | pa.RecordBatch) -> pl.DataFrame:
 def _checked_zone(name: str) -> str:
     try:
         return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, like Europe
         raise SettingsError(f"there is no time zone {name!r}; Thulium's default is Europe/Warsaw") from error

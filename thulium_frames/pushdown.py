@@ -69,6 +69,35 @@ def narrowing_of(predicate: pl.Expr | None) -> Narrowing:
         return _ALL
 
 
+def unpushed(predicate: pl.Expr) -> list[str]:
+    """The columns of those parts of a predicate that no request can be narrowed by, in order. No value is told."""
+    try:
+        parts = _parts(json.loads(_serialised(predicate)))
+        return sorted({name for part in parts if not _is_pushed(_understood(part)) for name in _columns_of(part)})
+    except Exception:  # as above; a Python function, for example, has no such form
+        return sorted(predicate.meta.root_names())
+
+
+def _parts(node: _Node) -> list[_Node]:
+    """What an And joins, at any depth."""
+    match node:
+        case {"BinaryExpr": {"left": left, "op": "And" | "LogicalAnd", "right": right}}:
+            return [*_parts(left), *_parts(right)]
+    return [node]
+
+
+def _is_pushed(narrowing: Narrowing) -> bool:
+    """Whether a query without filters would be asked otherwise, or not at all."""
+    return narrowing.window(Filters()) != _ALL.window(Filters()) or queries(Filters(), narrowing) != (Filters(), [])
+
+
+def _columns_of(node: object) -> set[str]:
+    if isinstance(node, dict):
+        name = node.get("Column")
+        return {name} if isinstance(name, str) else set().union(*map(_columns_of, node.values()))
+    return set().union(*map(_columns_of, node)) if isinstance(node, list) else set()
+
+
 def _serialised(predicate: pl.Expr) -> str:
     return predicate.meta.serialize(format="json")
 

@@ -209,8 +209,8 @@ def test_filters_reach_the_system(run: Run, connect: Connect, tmp_path: Path) ->
     ("arguments", "says"),
     [
         (["export"], "Missing argument"),
-        (["export", "lake", "--from", "1 July"], "date_from is a date"),
-        (["export", "lake", "--from", "2024-07-02", "--to", "2024-07-01"], "is after date_to"),
+        (["export", "lake", "--from", "1 July"], "--from is a date"),
+        (["export", "lake", "--from", "2024-07-02", "--to", "2024-07-01"], "is after --to"),
         (["export", "lake", "--from", "2024-07-02 10:00"], "whole days"),
         (["export", "lake", "--queue-id", "first"], "not a valid integer"),
         (["export", "lake", "--password", "demo"], "No such option"),

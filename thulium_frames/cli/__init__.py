@@ -5,6 +5,7 @@ Frames, Arrow and the terminal library load slowly. Only the commands that use t
 
 from __future__ import annotations
 
+import io
 import logging
 import signal
 import sys
@@ -20,6 +21,7 @@ from thulium_frames.cli.export import export
 from thulium_frames.cli.fetch import fetch
 from thulium_frames.cli.options import HELP, debug_option
 from thulium_frames.cli.report import report
+from thulium_frames.cli.say import OutputError, abandon, prepare_streams, say, settle_streams, shown
 from thulium_frames.cli.serve import serve
 from thulium_frames.cli.status import status
 from thulium_frames.cli.verify import verify
@@ -52,7 +54,8 @@ for _command in (export, fetch, status, verify, report, demo, serve, doctor):
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING, stream=sys.stderr)
+    prepare_streams()
+    _configure_logging()
     try:
         return cli.main(list(arguments), prog_name="thulium-frames", standalone_mode=False) or 0
     except (click.Abort, KeyboardInterrupt):
@@ -60,23 +63,46 @@ def run(arguments: Sequence[str]) -> int:
     except _TerminatedError:
         return 128 + signal.SIGTERM
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _refused(error)
     except ThuliumFramesError as error:
         return _failed(error, error.exit_code)
-    except SystemExit:  # click raises it when the reader of the output has gone
+    except SystemExit:  # click raises it when the reader of help or of a file has gone
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None:  # of help, which click prints itself
+            abandon(sys.stdout)
+            return _refused(OutputError(error))
         return _failed(error, 1)
+    finally:
+        settle_streams()
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(shown, super().format(record).split("\n")))
+
+
+def _configure_logging() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def _refused(error: click.ClickException) -> int:
+    text = io.StringIO()
+    error.show(text)
+    say(*text.getvalue().rstrip("\n").split("\n"), err=True)
+    return error.exit_code
 
 
 def _failed(error: Exception, code: int) -> int:
     if logging.getLogger("thulium_frames").isEnabledFor(logging.DEBUG):
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        text = "".join(traceback.format_exception(error)).rstrip("\n")
     elif isinstance(error, ThuliumFramesError):
-        click.echo(f"Error: {error}", err=True)
+        text = f"Error: {error}"
     else:
-        click.echo(f"Error: unexpected {type(error).__name__}: {error}\nRun again with --debug and report it", err=True)
+        text = f"Error: unexpected {type(error).__name__}: {error}\nRun again with --debug and report it"
+    say(*text.split("\n"), err=True)
     return code
 
 

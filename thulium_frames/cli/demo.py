@@ -13,7 +13,8 @@ import click
 
 import thulium_frames
 from thulium_frames.cli.extras import extra
-from thulium_frames.cli.options import HELP, debug_option
+from thulium_frames.cli.options import HELP, LakePath, debug_option
+from thulium_frames.cli.say import say
 
 if TYPE_CHECKING:
     from thulium_frames.lake import Lake
@@ -23,7 +24,7 @@ _USER = "demo"
 
 
 @click.command(context_settings=HELP)
-@click.argument("lake", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.argument("lake", required=False, type=LakePath())
 @debug_option
 def demo(lake: Path | None) -> None:
     """Export a month of an invented contact centre into LAKE and show the result.
@@ -47,13 +48,13 @@ def demo(lake: Path | None) -> None:
         update = thulium.connections(date_from=first, date_to=last).write_parquet(folder)
         seconds = time.monotonic() - began
         shown = thulium_frames.Lake(folder)
-        click.echo(
+        say(
             f"{lake or 'a temporary lake'}: wrote {update.rows:,} calls of {len(update.days_written)} days "
             f"({len(update.days_skipped)} already there) with {thulium.requests:,} requests in {seconds:.1f} s"
         )
         _print_week(shown)
     if lake is not None:
-        click.echo(f"Next: thulium-frames status {lake}, or in Python: thulium_frames.scan_lake({str(lake)!r})")
+        say(f"Next: thulium-frames status {lake}, or in Python: thulium_frames.scan_lake({str(lake)!r})")
 
 
 def _print_week(lake: Lake) -> None:

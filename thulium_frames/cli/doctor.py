@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thulium_frames.cli.options import HELP, json_option, print_json, system_options
+from thulium_frames.cli.options import HELP, json_option, system_options
+from thulium_frames.cli.say import print_json, say
 
 if TYPE_CHECKING:
     from thulium_frames.connections import Thulium
@@ -33,9 +34,9 @@ def doctor(thulium: Thulium, as_json: bool) -> None:
     if as_json:
         print_json({**who, **asdict(found), "requests": thulium.requests})
         return
-    click.echo(f"The settings work: {thulium.url} answers {thulium.user}, password from {thulium.password_source}.")
+    say(f"The settings work: {thulium.url} answers {thulium.user}, password from {thulium.password_source}.")
     for name, value in _in_words(found):
-        click.echo(f"{name:<12} {value}")
+        say(f"{name:<12} {value}")
 
 
 _GRAINS = {
@@ -57,7 +58,11 @@ def _in_words(found: Findings) -> list[tuple[str, str]]:
         ("date_to", f"its minute is {found.date_to}" if found.date_to else few),
         (
             "time zone",
-            _either(found.time_zone_fits, f"{zone} fits the ids", f"{zone} does not fit the ids of most calls"),
+            _either(
+                found.time_zone_fits,
+                f"{zone} fits the ids",
+                f"{zone} does not fit the ids of most calls: try --time-zone",
+            ),
         ),
         (
             "rescued",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 import thulium_frames
-from thulium_frames.cli.options import HELP, calls_options, json_option, print_json
+from thulium_frames.cli.options import HELP, LakePath, calls_options, json_option
+from thulium_frames.cli.say import print_json, say
 from thulium_frames.cli.words import days
+from thulium_frames.errors import UnreadableDateError
 
 if TYPE_CHECKING:
     from thulium_frames.connections import Connections
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings=HELP)
-@click.argument("lake", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("lake", type=LakePath())
 @calls_options
 @click.option("--refresh", is_flag=True, help="Read every day again, including settled days.")
 @click.option("--repair", is_flag=True, help="Verify the days of the lake, and read damaged days again.")
@@ -35,8 +38,14 @@ def export(lake: Path, calls: Connections, refresh: bool, repair: bool, as_json:
       thulium-frames export lake --url acme --user api_user --from 2024-07-01
     """
     began = time.monotonic()
-    update = _update(lake, calls, refresh=refresh, repair=repair)
-    seconds, requests = time.monotonic() - began, calls.thulium.requests
+
+    def tell(update: Update) -> None:
+        _tell(lake, update, calls.thulium.requests, time.monotonic() - began, as_json=as_json)
+
+    tell(_update(lake, calls, tell, refresh=refresh, repair=repair))
+
+
+def _tell(lake: Path, update: Update, requests: int, seconds: float, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -44,19 +53,23 @@ def export(lake: Path, calls: Connections, refresh: bool, repair: bool, as_json:
                 "rows": update.rows,
                 "days_written": len(update.days_written),
                 "days_skipped": len(update.days_skipped),
+                "days_spoiled": update.days_spoiled,
                 "requests": requests,
                 "seconds": round(seconds, 3),
             }
         )
     else:
-        click.echo(
+        say(
             f"{lake}: wrote {update.rows:,} calls of {days(len(update.days_written))}, "
             f"{days(len(update.days_skipped))} already there; {requests:,} requests, {seconds:.1f} s"
         )
 
 
-def _update(lake: Path, calls: Connections, **how: bool) -> Update:
-    """Update with a progress bar. After an interruption, say how many days are written."""
+def _update(lake: Path, calls: Connections, tell: Callable[[Update], object], **how: bool) -> Update:
+    """Update with a progress bar. After an interruption, say how many days are written.
+
+    `tell` is called when days were spoiled, because their error comes after all other days.
+    """
     from thulium_frames.cli.screen import progress  # the terminal library loads slowly
 
     done: list[Update] = []
@@ -68,9 +81,12 @@ def _update(lake: Path, calls: Connections, **how: bool) -> Update:
                 show(update.received, update.expected)
 
             return thulium_frames.Lake(lake).update(calls, **how, on_progress=heard)
+    except UnreadableDateError:
+        tell(done[0])
+        raise
     except Exception:
         raise
     except BaseException:
         written = len(done[0].days_written) if done else 0
-        click.echo(f"Stopped. {days(written)} written and whole; the same command continues.", err=True)
+        say(f"Stopped. {days(written)} written and whole; the same command continues.", err=True)
         raise

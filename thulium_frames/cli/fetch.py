@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from thulium_frames.cli.options import HELP, calls_options
+from thulium_frames.cli.outputs import Output, output_option
+from thulium_frames.cli.say import say
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,13 +24,8 @@ _PREVIEW_COLUMNS = "date,type,src,dst,disposition,duration,billsec,queue_id"
 @calls_options
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N calls, in time order.")
 @click.option("--columns", metavar="A,B", help="Only these columns, in this order.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="FILE.parquet, .csv, .ndjson or .arrow. Without -o, a preview is shown.",
-)
-def fetch(calls: Connections, limit: int | None, columns: str | None, output: Path | None) -> None:
+@output_option("FILE.parquet, .csv, .ndjson or .arrow. Without -o, a preview is shown.")
+def fetch(calls: Connections, limit: int | None, columns: str | None, output: Output | None) -> None:
     """Fetch calls into one file, or preview them as a table.
 
     \b
@@ -50,7 +46,7 @@ def fetch(calls: Connections, limit: int | None, columns: str | None, output: Pa
     writer = files.writer_for(output)
     calls = calls if limit is None else calls.head(limit)
     rows = files.write(output, writer, _batches(calls, names), names)
-    click.echo(f"{output}: wrote {rows:,} calls; {calls.thulium.requests:,} requests")
+    output.tell(f"{output}: wrote {rows:,} calls; {calls.thulium.requests:,} requests")
 
 
 def _batches(calls: Connections, names: list[str]) -> Iterator[pa.RecordBatch]:
@@ -75,4 +71,4 @@ def _preview(calls: Connections, names: list[str]) -> None:
     frame = calls.to_polars().select(names)
     print_table(names, frame.rows())
     if len(frame) == calls.limit:
-        click.echo(f"The first {len(frame)} calls; --limit shows more, -o FILE writes all.")
+        say(f"The first {len(frame)} calls; --limit shows more, -o FILE writes all.")

@@ -7,23 +7,24 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thulium_frames.errors import SettingsError, ThuliumFramesError
-from thulium_frames.lake import replacing, row_groups
+from thulium_frames.cli.outputs import Output
+from thulium_frames.errors import SettingsError
+from thulium_frames.lake import row_groups
 from thulium_frames.schema import SCHEMA
 
 Writer = Callable[[Path, Iterator[pa.Table], pa.Schema], None]
 
 
-def writer_for(output: Path) -> Writer:
-    """The writer for this suffix. Raises SettingsError when the suffix is unknown or the folder does not exist."""
-    if (suffix := output.suffix.lower()) not in _WRITERS:
-        raise SettingsError(f"{output} has no known suffix: name it {', '.join('FILE' + name for name in _WRITERS)}")
-    if not output.parent.is_dir():
-        raise SettingsError(f"there is no folder {output.parent}: make it first")
+def writer_for(output: Output) -> Writer:
+    """The writer for this suffix. Raises SettingsError when the suffix is unknown."""
+    if (suffix := output.name.suffix.lower()) not in _WRITERS:
+        names = ", ".join("FILE" + suffix for suffix in _WRITERS)
+        link = "" if output.is_file else f", or link to it from such a name: ln -s {output} calls.csv"
+        raise SettingsError(f"{output} has no known suffix: name it {names}{link}")
     return _WRITERS[suffix]
 
 
-def write(output: Path, writer: Writer, batches: Iterator[pa.RecordBatch], names: list[str]) -> int:
+def write(output: Output, writer: Writer, batches: Iterator[pa.RecordBatch], names: list[str]) -> int:
     """Write the batches, which have the columns `names`, and return the number of rows.
 
     An older file stays until the new one is complete. Raises SettingsError when the file cannot be written.
@@ -37,13 +38,8 @@ def write(output: Path, writer: Writer, batches: Iterator[pa.RecordBatch], names
             yield table
 
     schema = pa.schema([SCHEMA.field(name) for name in names])
-    try:
-        with replacing(output) as staged:
-            writer(staged, counted(), schema)
-    except ThuliumFramesError:
-        raise
-    except OSError as error:
-        raise SettingsError(f"{output} cannot be written: {error.strerror or error}") from error
+    with output.writing() as path:
+        writer(path, counted(), schema)
     return rows
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import json
 import logging
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -14,6 +15,7 @@ from typing import Any
 import click
 
 import thulium_frames
+from thulium_frames.errors import FilterError
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -33,7 +35,20 @@ debug_option = click.option(
     help="Log each request (windows and sizes, no records) and show tracebacks.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-existing_lake = click.argument("lake", type=click.Path(path_type=Path, file_okay=False))
+
+
+class LakePath(click.Path):
+    """The folder of a lake, in which `~` is the home folder also where no shell has seen it."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        super().__init__(path_type=Path, file_okay=False, exists=exists)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        at_home = os.path.expanduser(value)  # noqa: PTH111  # leaves the name of an unknown user as it is
+        return super().convert(at_home, param, ctx)
+
+
+existing_lake = click.argument("lake", type=LakePath())
 
 _SYSTEM = [
     click.option("--url", help="The system: its URL, or just its name, like acme.  [env: THULIUM_URL]"),
@@ -45,6 +60,11 @@ _SYSTEM = [
         "[env: THULIUM_PASSWORD_FILE, or the password itself in THULIUM_PASSWORD]",
     ),
     click.option("--netrc", is_flag=True, help="Look up user and password in the netrc file."),
+    click.option(
+        "--time-zone",
+        metavar="ZONE",
+        help="Time zone of the system's clock; the default is Europe/Warsaw.  [env: THULIUM_TIME_ZONE]",
+    ),
     click.option("--allow-http", is_flag=True, help="Allow unencrypted http:// to another machine."),
     click.option("--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Requests in flight."),
 ]
@@ -63,7 +83,10 @@ _FILTERS = [
 _FILTER_NAMES = (
     "date_from", "date_to", "src", "dst", "connection_id", "user_login", "queue_id", "topic_id", "customer_id", "tags",
 )  # fmt: skip
-_SYSTEM_NAMES = ("url", "user", "password_file", "netrc", "allow_http", "workers")
+_SYSTEM_NAMES = ("url", "user", "password_file", "netrc", "time_zone", "allow_http", "workers")
+#: What errors call a filter, in Python's words. Its flag has the same name but for these two.
+_IN_PYTHON = re.compile(rf"\b({'|'.join(name for name in _FILTER_NAMES if name != 'tags')})\b")
+_FLAGS = {"date_from": "--from", "date_to": "--to"}
 
 
 def system_options(command: _Command) -> _Command:
@@ -85,9 +108,17 @@ def calls_options(command: _Command) -> _Command:
     @wraps(command)
     def with_calls(thulium: thulium_frames.Thulium, **given: Any) -> Any:
         filters = {name: given.pop(name) for name in _FILTER_NAMES}
-        return command(calls=thulium.connections(**filters), **given)
+        try:
+            return command(calls=thulium.connections(**filters), **given)
+        except FilterError as error:
+            raise FilterError(_IN_PYTHON.sub(_flag_of, str(error))) from error
 
     return _with_options(system_options(with_calls), _FILTERS)
+
+
+def _flag_of(filter_name: re.Match[str]) -> str:
+    name = filter_name[0]
+    return _FLAGS.get(name, f"--{name.replace('_', '-')}")
 
 
 def _with_options(command: _Command, options: Sequence[Callable[[_Command], _Command]]) -> _Command:
@@ -105,7 +136,3 @@ def _save_memory() -> None:
 def _prompt(text: str) -> str:
     password: str = click.prompt(text, hide_input=True, err=True)
     return password
-
-
-def print_json(content: dict[str, Any]) -> None:
-    click.echo(json.dumps(content, ensure_ascii=False, default=str))

@@ -11,7 +11,7 @@ import click
 import thulium_frames
 from thulium_frames.cli.extras import extra, extras
 from thulium_frames.cli.options import HELP, debug_option, existing_lake
-from thulium_frames.errors import SettingsError
+from thulium_frames.cli.outputs import Output, output_option
 
 if TYPE_CHECKING:
     from thulium_frames.report import Figures, Period
@@ -23,16 +23,9 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @existing_lake
 @click.option("--from", "date_from", metavar="DATE", type=_DAY, help="First day, like 2024-07-01.")
 @click.option("--to", "date_to", metavar="DATE", type=_DAY, help="Last day, included.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("report.html"),
-    show_default=True,
-    help="File for the page.",
-)
+@output_option("File for the page.", default="report.html")
 @debug_option
-def report(lake: Path, date_from: datetime | None, date_to: datetime | None, output: Path) -> None:
+def report(lake: Path, date_from: datetime | None, date_to: datetime | None, output: Output) -> None:
     """Make a page of contact-centre figures and charts from the calls in LAKE.
 
     The page is one file that needs no network. It holds counts and rates, but no telephone number and no name.
@@ -43,38 +36,31 @@ def report(lake: Path, date_from: datetime | None, date_to: datetime | None, out
     """
     if date_from and date_to and date_from > date_to:
         raise click.UsageError(f"--from {date_from:%Y-%m-%d} is after --to {date_to:%Y-%m-%d}: swap them")
-    if not output.parent.is_dir():
-        raise SettingsError(f"there is no folder {output.parent}: make it first")
     figures, period = _made(lake, date_from and date_from.date(), date_to and date_to.date(), output)
     if not figures.calls:
         days = f"from {period.first} to {period.last}" if period.first else "and no day yet"
-        click.echo(f"{output}: {lake} holds no call {days}; the page says so")
+        output.tell(f"{output}: {lake} holds no call {days}; the page says so")
         return
-    _print(figures, period)
-    click.echo(f"{output}: figures and charts of {figures.calls:,} calls. Open it in a browser.")
+    _print(figures, period, err=output.is_stdout)
+    output.tell(f"{output}: figures and charts of {figures.calls:,} calls. Open it in a browser.")
 
 
-def _made(lake: Path, first: date | None, last: date | None, output: Path) -> tuple[Figures, Period]:
+def _made(lake: Path, first: date | None, last: date | None, output: Output) -> tuple[Figures, Period]:
     """Write the page and return what it says."""
-    from thulium_frames.lake import replacing
-
     made = extra("report")
     calls, period = made.read(thulium_frames.Lake(lake), first, last)
     with extras():
         figures = made.figures_of(calls)
     page = made.page_of(calls, figures, period)
-    try:
-        with replacing(output) as staged:
-            staged.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{output} cannot be written: {error.strerror}. Name another file with -o") from error
+    with output.writing() as path:
+        path.write_text(page, encoding="utf-8")
     return figures, period
 
 
-def _print(figures: Figures, period: Period) -> None:
+def _print(figures: Figures, period: Period, *, err: bool) -> None:
     from thulium_frames.cli.screen import print_table
 
     title = f"{period.system}, {period.first} to {period.last}" if period.first else period.system
     numbers = [(figure.name, figure.value, figure.of) for figure in [*figures.headline, figures.repeats]]
     missed = [(f"Missed callers, {state}", callers, meaning) for state, callers, meaning, _ in figures.backlog]
-    print_table(("figure", "", "of"), [*numbers, *missed], title=title)
+    print_table(("figure", "", "of"), [*numbers, *missed], title=title, err=err)

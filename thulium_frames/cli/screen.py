@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
@@ -11,8 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from thulium_frames.cli.say import outlet, shown
+
 _NO_LIMIT = 1_000
-_UNSHOWABLE = dict.fromkeys([*range(32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
 
 
 @contextmanager
@@ -27,24 +28,26 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=min(done, total), total=total or None)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """Print a table on stdout. Numbers are aligned right, null is empty, and only a terminal narrows the columns."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, err: bool = False
+) -> None:
+    """Print a table. Numbers are aligned right, null is empty, and only a terminal narrows the columns."""
     rows = list(rows)
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(title=_shown(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for number, name in enumerate(columns):
         is_number = any(isinstance(row[number], int | float) for row in rows)
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(_shown, row))
-    console = Console()
+    console = Console(stderr=err)
     if not console.is_terminal:
-        console = Console(width=_NO_LIMIT)
-    console.print(table)
+        console = Console(stderr=err, width=_NO_LIMIT)
+    with outlet(sys.stderr if err else sys.stdout), suppress(SystemExit):  # rich's, when the reader has left
+        console.print(table)
 
 
 def _shown(value: object) -> Text:
     """A value as plain text, so that no markup or terminal command in a record has an effect."""
     if isinstance(value, datetime):
         return Text(f"{value:%Y-%m-%d %H:%M:%S}".removesuffix(":00"))
-    shown = "" if value is None else str(value)
-    return Text(shown.translate(_UNSHOWABLE))
+    return Text("" if value is None else shown(str(value)))

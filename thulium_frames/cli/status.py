@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 import thulium_frames
-from thulium_frames.cli.options import HELP, debug_option, existing_lake, json_option, print_json
+from thulium_frames.cli.options import HELP, debug_option, existing_lake, json_option
+from thulium_frames.cli.say import print_json, say
 
 if TYPE_CHECKING:
     from thulium_frames.lake import Status
@@ -50,14 +51,14 @@ def _facts(held: Status) -> dict[str, object]:
 
 
 def _print_status(lake: Path, held: Status) -> None:
-    click.echo(f"{lake}: calls of {held.origin['system']}, {_filters(held.origin['filters'])}")
+    say(f"{lake}: calls of {held.origin['system']}, {_filters(held.origin['filters'])}")
     if held.days:
-        click.echo(f"days       {len(held.days):,}, from {held.days[0].day} to {held.days[-1].day}")
-    click.echo(f"calls      {held.rows:,} in {held.bytes / 1e6:,.1f} MB")
-    click.echo(f"missing    {_list(held.missing)}")
-    click.echo(f"unsettled  {_list(held.unsettled)}")
+        say(f"days       {len(held.days):,}, from {held.days[0].day} to {held.days[-1].day}")
+    say(f"calls      {held.rows:,} in {held.bytes / 1e6:,.1f} MB")
+    say(f"missing    {_list(held.missing)}")
+    say(f"unsettled  {_list(held.unsettled)}")
     for day, damage in held.damaged.items():
-        click.echo(f"damaged    {day}: {damage}")
+        say(f"damaged    {day}: {damage}")
 
 
 def _filters(filters: dict[str, object]) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 import thulium_frames
-from thulium_frames.cli.options import HELP, debug_option, existing_lake, json_option, print_json
+from thulium_frames.cli.options import HELP, debug_option, existing_lake, json_option
+from thulium_frames.cli.say import print_json, say
 from thulium_frames.cli.words import days
 
 
@@ -32,10 +33,10 @@ def verify(lake: Path, as_json: bool) -> None:
             {"lake": str(lake), "days": found.days, "rows": found.rows, "damaged": damaged, "strangers": strangers}
         )
     else:
-        click.echo(f"{lake}: {days(found.days)}, {found.rows:,} calls; {'no damage' if found.is_clean else 'damage'}")
+        say(f"{lake}: {days(found.days)}, {found.rows:,} calls; {'no damage' if found.is_clean else 'damage'}")
         for day, damage in found.damaged.items():
-            click.echo(f"{day}: {damage}. Read it again with thulium-frames export {lake} --repair")
+            say(f"{day}: {damage}. Read it again with thulium-frames export {lake} --repair")
         for path in found.strangers:
-            click.echo(f"{path}: not a file of this lake, but readers would take it for one. Move it away")
+            say(f"{path}: not a file of this lake, but readers would take it for one. Move it away")
     if not found.is_clean:
         raise click.exceptions.Exit(5)

@@ -8,7 +8,7 @@ the body.
 from thulium_frames.endpoint.client import Client
 from thulium_frames.endpoint.filters import NUMBER_FILTERS, TEXT_FILTERS, Filters
 from thulium_frames.endpoint.retries import RetryPolicy
-from thulium_frames.endpoint.settings import resolve
+from thulium_frames.endpoint.settings import resolve, time_zone_of
 
 __all__ = [
     "NUMBER_FILTERS",
@@ -17,4 +17,5 @@ __all__ = [
     "Filters",
     "RetryPolicy",
     "resolve",
+    "time_zone_of",
 ]

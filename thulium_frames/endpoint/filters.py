@@ -12,6 +12,7 @@ from thulium_frames.errors import FilterError
 #: The columns that the API filters by, besides the dates and the tags: by text, and by a whole number.
 TEXT_FILTERS = ("src", "dst", "connection_id", "user_login")
 NUMBER_FILTERS = ("queue_id", "topic_id", "customer_id")
+LARGEST_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,12 @@ class Filters:
     def last_minute(self) -> datetime:
         """The last minute asked for. The API documents `date_to` as such a minute."""
         return self.bounds.end - timedelta(minutes=1)
+
+    @property
+    def can_match(self) -> bool:
+        """Whether a call may have these values: its numbers are of 64 bits. A system refuses larger ones."""
+        numbers = (getattr(self, name) for name in NUMBER_FILTERS)
+        return all(number is None or number <= LARGEST_NUMBER for number in numbers)
 
     def without_dates(self) -> dict[str, str | int | list[str]]:
         """All filters but the dates, as a lake is marked with them."""

@@ -113,6 +113,11 @@ def resolve(
     )
 
 
+def time_zone_of(given: str | None = None) -> str:
+    """The name of the time zone of the system's wall clock: what was given, else THULIUM_TIME_ZONE, else Warsaw."""
+    return given or _env("TIME_ZONE") or "Europe/Warsaw"
+
+
 def _check_utf8(name: str, text: str) -> None:
     try:
         text.encode()

@@ -1,9 +1,10 @@
 """One day's Parquet file: how it is written, what its footer says, and how its damage is found."""
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thulium_frames.errors import LakeDamagedError
+from thulium_frames.errors import LakeDamagedError, LakeError
 from thulium_frames.lake.storage import Storage
 from thulium_frames.schema import ROW_ORDER, SCHEMA, SCHEMA_VERSION
 from thulium_frames.windows import each_day
@@ -23,7 +24,18 @@ _FOOTER_KEY = "thulium_frames"
 _SEAL_KEY = "thulium_frames_seal"
 _SEAL_MARK = b"sha256:"
 _OPEN_SEAL = _SEAL_MARK + b"0" * 64
-_UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
+_UNREADABLE = (
+    *(pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError),
+    pl.exceptions.PolarsError,
+)
+#: Errors that tell of the machine, of the network drive or of who asks. The file itself may be sound, and no reading
+#: of its day from the system would help. All others, like EIO of a bad sector, are damage of the file.
+NOT_OF_THE_FILE = {
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN, errno.EBUSY, errno.ENOLCK),
+    *(errno.EACCES, errno.EPERM),
+    *(errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNABORTED, errno.ECONNRESET, errno.ECONNREFUSED),
+    *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
+}
 _ROW_GROUP_ROWS = 100_000
 _THREADS = False  # a thread that met a damaged page may still run at exit, and abort the process
 #: Columns whose values repeat within a day. For the others a dictionary is larger than the values.
@@ -148,11 +160,8 @@ def facts_of(lake: Storage, day: date) -> DayFacts:
 
     Raises LakeDamagedError when the file is not a lake's, is another day's, or was not written to its end.
     """
-    try:
-        with lake.open(name_of(day)) as source, pq.ParquetFile(source) as file:
-            facts = _facts(file, source.size())
-    except _UNREADABLE as error:
-        raise LakeDamagedError(_first_line(error)) from error
+    with _judged(lake), lake.open(name_of(day)) as source, pq.ParquetFile(source) as file:
+        facts = _facts(file, source.size())
     if facts.day != day:
         raise LakeDamagedError(f"it is the file of {facts.day}")
     return facts
@@ -178,31 +187,26 @@ def read_day(lake: Storage, day: date) -> Iterator[pa.RecordBatch]:
 
     Raises LakeDamagedError when the file cannot be read, or is another day's.
     """
-    try:
-        with (
-            lake.open(name_of(day)) as source,
-            pq.ParquetFile(source, page_checksum_verification=True) as file,
-        ):
-            if damage := _misfit(file, day, source.size()):
-                raise LakeDamagedError(damage)
-            for batch in file.iter_batches(use_threads=_THREADS):
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=SCHEMA)
-    except LakeDamagedError:
-        raise
-    except _UNREADABLE as error:
-        raise LakeDamagedError(_first_line(error)) from error
+    with (
+        _judged(lake),
+        lake.open(name_of(day)) as source,
+        pq.ParquetFile(source, page_checksum_verification=True) as file,
+    ):
+        if damage := _misfit(file, day, source.size()):
+            raise LakeDamagedError(damage)
+        for batch in file.iter_batches(use_threads=_THREADS):
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=SCHEMA)
 
 
 def damage_of(lake: Storage, day: date) -> str | None:
     """What is wrong with a day's file; None when nothing is. Every page is read, with its checksum."""
     try:
-        content = lake.read(name_of(day))
-        with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
-            damage = _misfit(file, day, len(content)) or _misplaced(file, day)
+        with _judged(lake):
+            content = lake.read(name_of(day))
+            with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
+                damage = _misfit(file, day, len(content)) or _misplaced(file, day)
     except LakeDamagedError as error:
         return str(error)
-    except (*_UNREADABLE, pl.exceptions.PolarsError) as error:
-        return _first_line(error)
     return damage if damage or _is_sealed(content) else "it is not, to the bit, what was written"
 
 
@@ -225,6 +229,19 @@ def _misplaced(file: pq.ParquetFile, day: date) -> str | None:
             return "its rows are out of order"
         last = frame.tail(1)
     return None
+
+
+@contextmanager
+def _judged(lake: Storage) -> Iterator[None]:
+    """What goes wrong while a day's file is read is damage of the file, unless the machine is to blame."""
+    try:
+        yield
+    except LakeError:
+        raise
+    except _UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno in NOT_OF_THE_FILE:
+            raise lake.failure(error) from error
+        raise LakeDamagedError(_first_line(error)) from error
 
 
 def _first_line(error: BaseException) -> str:

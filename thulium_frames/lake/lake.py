@@ -12,10 +12,11 @@ import polars as pl
 import pyarrow as pa
 
 from thulium_frames.bounds import Bound, Bounds
-from thulium_frames.errors import LakeDamagedError, LakeError, ThuliumFramesError
+from thulium_frames.errors import FilterError, LakeDamagedError, LakeError, ThuliumFramesError
 from thulium_frames.lake.dayfile import DayFacts, damage_of, days_in, facts_of, name_of, read_day
 from thulium_frames.lake.days import Clock
 from thulium_frames.lake.manifest import check_in, read_origin
+from thulium_frames.lake.others import Others
 from thulium_frames.lake.storage import storage_at
 from thulium_frames.lake.update import LakeUpdate, Source, Update
 from thulium_frames.schema import SCHEMA
@@ -102,13 +103,19 @@ class Lake:
         read and every day that was written.
 
         Raises LakeLockedError while another process writes, LakeMismatchError when the lake holds something else,
-        LakeDamagedError when a day that would stay cannot be read, and whatever reading `calls` raises.
+        LakeDamagedError when a day that would stay cannot be read, FilterError when the first day is in the future, and
+        whatever reading `calls` and `on_progress` raise.
         """
-        first, last = calls.days
-        clock = Clock(datetime.now(UTC), calls.origin["time_zone"], self.settling)
-        with self._own_errors(), self._storage.hold():
-            check_in(self._storage, calls.origin)
-            update = LakeUpdate(self._storage, calls, clock, refresh=refresh, repair=repair, on_progress=on_progress)
+        (first, last), origin = calls.days, calls.origin
+        clock = Clock(datetime.now(UTC), origin["time_zone"], self.settling)
+        if first is not None and first > clock.today:
+            raise FilterError(f"date_from {first} is in the future: today is {clock.today} in {clock.time_zone}")
+        others = Others(calls, on_progress)
+        with self._own_errors(others), self._storage.hold():
+            check_in(self._storage, origin)
+            update = LakeUpdate(
+                self._storage, others, clock, refresh=refresh, repair=repair, on_progress=others.on_progress
+            )
             update.read(first, last)
         return update.result
 
@@ -203,13 +210,15 @@ class Lake:
             return days_in(self._storage, first, last)
 
     @contextmanager
-    def _own_errors(self) -> Iterator[None]:
-        """Turn errors of the storage into errors of the lake."""
+    def _own_errors(self, others: Others | None = None) -> Iterator[None]:
+        """Turn errors of the storage into errors of the lake. Errors of others stay what they are."""
         try:
             yield
         except ThuliumFramesError:
             raise
         except OSError as error:
+            if others and others.raised(error):
+                raise
             raise self._storage.failure(error) from error
 
 

@@ -1,5 +1,6 @@
 """Where a lake lives: the few things that a lake needs of that place, and the local folder that does them."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -9,8 +10,15 @@ from typing import Protocol
 import pyarrow as pa
 
 from thulium_frames.errors import LakeDamagedError, LakeError
-from thulium_frames.lake.durable import is_staged, make_folder, remove_leftovers, replacing, sync
+from thulium_frames.lake.durable import is_staged, make_folder, remove, remove_leftovers, replacing
 from thulium_frames.lake.lock import LOCK, locked
+
+#: What to do where nothing blocks the lake, but the machine has no more of something.
+_REMEDIES = {
+    errno.EMFILE: "This process may not open more files: allow it more with `ulimit -n`",
+    errno.ENFILE: "The machine cannot open more files: end programs that hold many",
+    errno.ENOMEM: "The machine has no memory left: end other programs",
+}
 
 
 class Storage(Protocol):
@@ -111,9 +119,7 @@ class LocalFolder:
             raise
 
     def delete(self, name: str) -> None:
-        path = self.folder / name
-        path.unlink()
-        sync(path.parent)
+        remove(self.folder / name)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -133,15 +139,16 @@ class LocalFolder:
     def failure(self, error: OSError) -> LakeError:
         blocking = next((folder for folder in (self.folder, *self.folder.parents) if folder.is_file()), error.filename)
         at = f" ({blocking})" if blocking else ""
+        reason = os.strerror(error.errno) if error.errno in _REMEDIES else error.strerror
+        remedy = _REMEDIES.get(error.errno or 0, "Days already written are whole. Remove what blocks it")
         return LakeError(
-            f"the lake {self.folder} cannot be used: {error.strerror or error}{at}.\n"
-            "Days already written are whole. Remove what blocks it, then run the same command again"
+            f"the lake {self.folder} cannot be used: {reason or error}{at}.\n{remedy}, then run the same command again"
         )
 
 
 def storage_at(path: str | os.PathLike[str]) -> Storage:
-    """The storage of the lake at this path."""
-    return LocalFolder(Path(path))
+    """The storage of the lake at this path, in which `~` is the home folder."""
+    return LocalFolder(Path(os.path.expanduser(path)))  # noqa: PTH111  # leaves the name of an unknown user as it is
 
 
 def _raise(error: OSError) -> None:

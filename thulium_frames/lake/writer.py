@@ -25,11 +25,18 @@ class DayWriter:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Days can be put within this block. At its end all of them are in their place."""
+        """Days can be put within this block. At its end all of them are in their place.
+
+        A day that cannot be written is the error that is raised, also when the block fails at the same time.
+        """
         try:
             with ThreadPoolExecutor(1, "thulium-frames-writer") as self._thread:
                 yield
                 self._wait()
+        except Exception:
+            if self._under_way is not None:
+                self._under_way.result()
+            raise
         finally:
             self._report()
 

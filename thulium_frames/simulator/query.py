@@ -16,7 +16,8 @@ TEXT_FIELDS: Final = ("src", "dst", "connection_id", "user_login")
 ID_FIELDS: Final = ("queue_id", "topic_id", "customer_id")
 
 _DEFAULT_LIMIT: Final = 100
-_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
+_LARGEST: Final = 2**63 - 1
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2})?")
 _DAY_CHARACTERS: Final = 10
 _DAY, _MINUTE, _SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
@@ -153,7 +154,7 @@ class _Reader:
         text = self._parameters.get(name)
         if text is None:
             return None
-        if not _INTEGER.fullmatch(text):
+        if not _INTEGER.fullmatch(text) or abs(int(text)) > _LARGEST:
             self.problems.append(f"{name} must be a number, not {text[:40]!r}")
             return None
         return int(text)

@@ -52,10 +52,11 @@ def serve(
         OSError: the port is taken.
     """
     with _listener(host, port) as listener:
-        url = _url(listener)
-        server = _Server(app, lambda: on_ready(url) if on_ready else None)
         try:
-            server.run(sockets=[listener])
+            listener.listen()  # who connects from now on is served as soon as the server runs
+            if on_ready:
+                on_ready(_url(listener))
+            _Server(app, lambda: None).run(sockets=[listener])
         except KeyboardInterrupt:
             return
 
