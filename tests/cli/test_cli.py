@@ -270,7 +270,7 @@ def answering(content: object) -> Starlette:
     ("content", "says"),
     [
         ({"count": 1, "result": [{"date": "2024-10-99 10:00", "connection_id": "7.1", "src": "48123"}]}, "2024-10-99"),
-        ({"count": 1, "result": [{"date": "2031-01-01 10:00"}]}, "does not keep to the bounds"),
+        ({"count": 1, "result": [{"date": "2031-01-01 10:00"}]}, "2031-01-01 10:00"),
         ({"count": 3, "result": []}, "could not be proven"),
         ({"count": 0, "result": [{"date": "2024-10-23 10:00"}]}, "could not be proven"),
     ],

@@ -100,7 +100,7 @@ def test_any_other_error_is_damage_of_the_file(lake: Lake, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("how", [{}, {"repair": True}])
 def test_an_export_repairs_nothing_for_want_of_files(
-    lake: Lake, thulium: Thulium, monkeypatch: pytest.MonkeyPatch, how: dict[str, bool]
+    lake: Lake, thulium: Thulium, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
 ) -> None:
     calls = thulium.connections(date_from=FIRST, date_to=LAST)
     requests = thulium.requests

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,14 +37,8 @@ def export(lake: Path, calls: Connections, refresh: bool, repair: bool, as_json:
       thulium-frames export lake --url acme --user api_user --from 2024-07-01
     """
     began = time.monotonic()
-
-    def tell(update: Update) -> None:
-        _tell(lake, update, calls.thulium.requests, time.monotonic() - began, as_json=as_json)
-
-    tell(_update(lake, calls, tell, refresh=refresh, repair=repair))
-
-
-def _tell(lake: Path, update: Update, requests: int, seconds: float, *, as_json: bool) -> None:
+    update, error = _update(lake, calls, refresh=refresh, repair=repair)
+    seconds, requests = time.monotonic() - began, calls.thulium.requests
     if as_json:
         print_json(
             {
@@ -58,17 +51,19 @@ def _tell(lake: Path, update: Update, requests: int, seconds: float, *, as_json:
                 "seconds": round(seconds, 3),
             }
         )
-    else:
+    elif error is None:
         say(
             f"{lake}: wrote {update.rows:,} calls of {days(len(update.days_written))}, "
             f"{days(len(update.days_skipped))} already there; {requests:,} requests, {seconds:.1f} s"
         )
+    if error is not None:
+        raise error
 
 
-def _update(lake: Path, calls: Connections, tell: Callable[[Update], object], **how: bool) -> Update:
+def _update(lake: Path, calls: Connections, **how: bool) -> tuple[Update, UnreadableDateError | None]:
     """Update with a progress bar. After an interruption, say how many days are written.
 
-    `tell` is called when days were spoiled, because their error comes after all other days.
+    Returns the error about days that were spoiled, because it comes after all other days are written.
     """
     from thulium_frames.cli.screen import progress  # the terminal library loads slowly
 
@@ -80,10 +75,9 @@ def _update(lake: Path, calls: Connections, tell: Callable[[Update], object], **
                 done[:] = [update]
                 show(update.received, update.expected)
 
-            return thulium_frames.Lake(lake).update(calls, **how, on_progress=heard)
-    except UnreadableDateError:
-        tell(done[0])
-        raise
+            return thulium_frames.Lake(lake).update(calls, **how, on_progress=heard), None
+    except UnreadableDateError as error:
+        return done[0], error
     except Exception:
         raise
     except BaseException:

@@ -17,6 +17,9 @@ from thulium_frames.reading.sizes import Reading
 from thulium_frames.records import HeldCall, Page
 from thulium_frames.windows import Window
 
+#: Once Polars is loaded, no Ctrl-C ends a wait, so the thread that waits for calls wakes up this often to hear it.
+_SECONDS_DEAF = 0.5
+
 
 class Ask(Protocol):
     """Sends one request and returns its page. Several threads call it. It gives up soon after `stop` is set."""
@@ -131,7 +134,7 @@ class _Crew:
                     raise self._error
                 if self._proven:
                     return self._proven.pop(min(self._proven))
-                self._changed.wait()
+                self._changed.wait(_SECONDS_DEAF)
         return None
 
     def _work(self) -> None:
