@@ -73,6 +73,8 @@ UNDERSTOOD: dict[str, tuple[pl.Expr, Narrowing]] = {
     "one of some": (queue.is_in([1, 2]), values(queue_id=[1, 2])),
     "one or the other": ((queue == 1) | (queue == 2), values(queue_id=[1, 2])),
     "none": (queue.is_in(pl.Series([], dtype=pl.Int64)), Narrowing(end=datetime(1, 1, 1))),
+    "a number that no column holds": (queue == 2**63, Narrowing(end=datetime(1, 1, 1))),
+    "such a number or another": ((queue == 2**63) | (queue == 2), values(queue_id=[2])),
     "a tag": (pl.col("tags").list.contains("vip"), Narrowing(tag="vip")),
     "all at once": (
         (src == "1") & (queue == 2) & (called > NOON) & (pl.col("duration") > 5),

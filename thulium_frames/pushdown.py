@@ -37,6 +37,10 @@ class Narrowing:
     values: Mapping[str, frozenset[_Value]] = field(default_factory=dict)
     tag: str | None = None
 
+    @property
+    def is_nothing(self) -> bool:
+        return self.start >= self.end or not all(self.values.values())
+
     def __and__(self, other: "Narrowing") -> "Narrowing":
         values = {**self.values, **other.values}
         for name in self.values.keys() & other.values.keys():
@@ -44,6 +48,8 @@ class Narrowing:
         return Narrowing(max(self.start, other.start), min(self.end, other.end), values, self.tag or other.tag)
 
     def __or__(self, other: "Narrowing") -> "Narrowing":
+        if self.is_nothing or other.is_nothing:
+            return other if self.is_nothing else self
         both = self.values.keys() & other.values.keys()
         values = {name: self.values[name] | other.values[name] for name in both}
         tag = self.tag if self.tag == other.tag else None
@@ -139,7 +145,9 @@ def _narrowing(node: _Node) -> Narrowing:
         return _of_operation(content["left"], content["op"], content["right"])
     if kind == "Function":
         return _of_function(content["input"], content["function"])
-    return _NONE if kind == "Literal" and _constant(node) is False else _ALL
+    if kind == "Ternary":  # which Polars makes of `queue_id == 2**63`: false, or null where there is none
+        return _narrowing(content["truthy"]) | _narrowing(content["falsy"])
+    return _NONE if kind == "Literal" and _constant(node) in (False, None) else _ALL
 
 
 def _of_operation(left: _Node, operator: str, right: _Node) -> Narrowing:

@@ -98,14 +98,14 @@ def test_any_other_error_is_damage_of_the_file(lake: Lake, monkeypatch: pytest.M
             list(lake.batches())
 
 
-@pytest.mark.parametrize("how", [{}, {"repair": True}])
+@pytest.mark.parametrize("repair", [False, True])
 def test_an_export_repairs_nothing_for_want_of_files(
-    lake: Lake, thulium: Thulium, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
+    lake: Lake, thulium: Thulium, monkeypatch: pytest.MonkeyPatch, repair: bool
 ) -> None:
     calls = thulium.connections(date_from=FIRST, date_to=LAST)
     requests = thulium.requests
     with failing(monkeypatch, DAYS[2], "EMFILE"), pytest.raises(LakeError, match="Too many open files") as caught:
-        lake.update(calls, **how)
+        lake.update(calls, repair=repair)
     assert not isinstance(caught.value, LakeDamagedError)
     assert thulium.requests == requests
 
