@@ -32,7 +32,7 @@ def only(table: pl.DataFrame) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("duration", "billsec"), IMPOSSIBLE)
 def test_an_impossible_duration_is_unknown_in_every_figure(duration: int | None, billsec: int | None) -> None:
-    odd = {"duration": duration, "billsec": billsec}
+    odd: dict[str, Any] = {"duration": duration, "billsec": billsec}
     calls = frame(leg(), leg(**odd), unanswered(wait=30), unanswered(**odd), leg("2024-10-23 10:01:00", **odd))
     row = only(metrics.summary(calls, denominator="handled"))
     assert (row["offered"], row["handled"], row["abandoned"], row["short_abandoned"]) == (5, 3, 2, 0)
@@ -97,20 +97,23 @@ def test_a_queue_of_0_is_no_queue() -> None:
 
 @pytest.mark.parametrize("name", ["queue_id", "topic_id", "customer_id", "outbound_id", "ticket_id"])
 def test_an_id_of_0_is_none_and_the_next_leg_counts(name: str) -> None:
-    none, told = (leg(f"2024-10-23 10:0{number}:00", connection_id="1.1", **{name: number}) for number in (0, 7))
+    legs: list[dict[str, Any]] = [
+        {"connection_id": call, name: number} for number, call in ((0, "1"), (7, "1"), (0, "2"))
+    ]
+    none, told, alone = (leg(f"2024-10-23 10:0{minute}:00", **fields) for minute, fields in enumerate(legs))
     assert metrics.summary(frame(none, told), by=name)[name].to_list() == [7]
-    assert metrics.summary(frame(leg(**{name: 0})), by=name)[name].to_list() == [None]
+    assert metrics.summary(frame(alone), by=name)[name].to_list() == [None]
 
 
 # --- groups
 
 RATED = {"type": "face", "rate": "sad"}
-FULL = leg(
-    connection_id="1.1",
+TOLD: dict[str, Any] = {
     **dict.fromkeys(["operator", "filename", "user", "dst_user", "outbound_result", "rescued_data"], "x"),
     **dict.fromkeys(["outbound_id", "topic_id", "customer_id", "ticket_id"], 7),
     **{"rating": RATED, "tags": ["a"], "disconnected_by": "Agent", "transferred_to": BOB},
-)
+}
+FULL = leg(connection_id="1.1", **TOLD)
 MIXED = frame(FULL, unanswered(), leg("2024-10-24 10:00:00", rating=RATED), outbound("2024-10-23 11:00:00"))
 COLUMNS = sorted({*SCHEMA.names, *metrics.calls(MIXED).columns})
 TABLES: dict[str, dict[str, Any]] = {

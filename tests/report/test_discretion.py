@@ -113,7 +113,9 @@ def test_a_queue_whose_id_may_be_a_number_shows_only_its_end(page_with: Callable
 
 
 def test_the_data_of_charts_hold_no_text_of_records() -> None:
-    fields: dict[str, Any] = {name: "Zofia 600100200" for name in TEXTS if name not in ("type", "disposition", "connection_id")}
+    fields: dict[str, Any] = {
+        name: "Zofia 600100200" for name in TEXTS if name not in ("type", "disposition", "connection_id")
+    }
     calls = frame(leg(**fields, tags=["Zofia"], queue_id=600100200), unanswered(**fields))
     for chart in (calls_by_hour(calls), waits(calls), queues(calls, denominator="handled")):
         assert "Zofia" not in chart.to_json()
