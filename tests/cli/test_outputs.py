@@ -79,7 +79,7 @@ def test_who_reads_a_fifo_is_not_left_waiting_when_the_fetch_fails(tmp_path: Pat
     os.mkfifo(fifo)
     with reading(fifo) as content:
         done = sh(RUN, "fetch", *THREE, "-o", fifo, url=url, cwd=tmp_path, THULIUM_PASSWORD="wrong")
-    assert (done.returncode, content) == (3, b"")
+    assert (done.returncode, bytes(content)) == (3, b"")
 
 
 def test_who_reads_a_fifo_may_leave(tmp_path: Path, url: str) -> None:

@@ -21,9 +21,9 @@ _HOST_ALONE: Final = r"^sips?:(?://)?(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:
 _AFTER_USER: Final = r"(?s)(?::[^@]*)?@.*$|[;?].*$"
 #: An extension, in the words of Poland and its neighbours, after a number of at least three digits.
 _EXTENSION: Final = (
-    r"^((?:[^0-9]*[0-9]){3,}?)[\s\p{Z}.,/(-]*"
+    r"^((?:[^0-9]*[0-9]){3,}?)[^0-9\p{L}]*"
     r"(?:ext(?:ension|n)?|wew(?:n|nętrzny|netrzny)?|w|x|int|kl|klapka|linka|durchwahl|dw|доб|вн)"
-    r"[\s\p{Z}.:=]*[0-9]{1,7}[\s)]*$"
+    r"[^0-9\p{L}]*[0-9]{1,7}[^0-9\p{L}]*$"
 )
 #: Digits that are dialled after a pause: `221234567,12`, `221234567p12`, `221234567#12`.
 _AFTER_PAUSE: Final = r"^([^,]*?(?:[0-9][^0-9,]?){7,}?)(?:,+|p|#)[0-9]{1,7}#?$"

@@ -52,9 +52,9 @@ def is_harmless(text: str) -> bool:
     if len(text) > _LONGEST or not _SIGNS.fullmatch(_PARTS.sub("", plain)):
         return False
     parts = _PARTS.findall(plain)
-    numbers = [int(part) for part in parts if part.isdigit()]
-    unknown = {part for part in parts if not part.isdigit() and not _WORD.fullmatch(part)}
-    is_one_letter = len(unknown) == 1 and all(len(part) == 1 for part in unknown)
+    numbers = [int(part) for part in parts if part.isdecimal()]
+    unknown = {part for part in parts if not part.isdecimal() and not _WORD.fullmatch(part)}
+    is_one_letter = len(unknown) == 1 and all(len(part) == 1 and part.isascii() for part in unknown)
     return len(numbers) <= _NUMBERS and max(numbers, default=0) <= _HIGHEST and (not unknown or is_one_letter)
 
 
@@ -96,7 +96,7 @@ def _counted(number: int, what: str) -> str:
 
 def system_name(system: object) -> str:
     """The address of a system, without a user and a path. A name of another kind becomes "a Thulium system"."""
-    match = _HOST.fullmatch(str(system))
+    match = _HOST.fullmatch(system) if isinstance(system, str) else None
     if not match or (_digits(match[2]) > _MOST_DIGITS and not _IP_ADDRESS.fullmatch(match[2])):
         return "a Thulium system"
     return f"{match[1] or ''}{match[2]}{match[3] or ''}"
