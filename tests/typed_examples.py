@@ -43,6 +43,7 @@ from thulium_frames.errors import (
     SettingsError,
     UnprovenWindowError,
     UnreadableAnswerError,
+    UnreadableDateError,
 )
 from thulium_frames.lake import Status, Update, Verification
 from thulium_frames.lake.dayfile import DayFacts
@@ -201,7 +202,7 @@ def errors_by_who_must_act(calls: Connections) -> None:
         system: ApiError = error
         assert_type(system.status, int | None)
         assert_type(system.request_id, str | None)
-    except (ForeignAnswerError, UnprovenWindowError) as error:
+    except (ForeignAnswerError, UnprovenWindowError, UnreadableDateError) as error:
         contract: ContractError = error
         also: ValueError = contract
         assert_type(also.args, tuple[Any, ...])

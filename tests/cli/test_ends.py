@@ -89,7 +89,7 @@ def test_a_damaged_lake_ends_with_5_whoever_reads(
 @pytest.mark.parametrize("left", LEFT)
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["status", "LAKE"], ["verify", "LAKE", "--json"], ["fetch", *DAYS, "--limit", 3], ["report", "LAKE"]],
+    [["--help"], ["status", "LAKE"], ["verify", "LAKE", "--json"], ["fetch", *DAYS, "--limit", 3]],
     ids=lambda arguments: str(arguments[0]),
 )
 def test_a_command_that_succeeded_ends_with_0_whoever_reads(

@@ -155,7 +155,7 @@ def test_a_full_device_is_one_line(tmp_path: Path, lake: Path, url: str) -> None
 def test_a_device_whose_name_tells_no_format_is_told_the_endings(tmp_path: Path, url: str, place: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     line = told(sh(RUN, "fetch", *THREE, "-o", place, url=url, cwd=tmp_path))
-    assert f"{place} tells no format: name it FILE.parquet, FILE.csv" in line
+    assert f"{place} has no known suffix: name it FILE.parquet, FILE.csv" in line
     assert f"ln -s {place} calls.csv" in line
 
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import processes
+from tests.doses import examples
 from tests.legs import frame, leg, outbound, unanswered
 from thulium_frames import SCHEMA, Lake, Thulium
 from thulium_frames.charts import calls_by_hour, queues, waits
@@ -90,7 +91,7 @@ KINDS = st.sampled_from([leg, unanswered, lambda **fields: outbound("2024-10-23 
 
 
 @given(SECRETS, KINDS, st.sets(st.sampled_from(["type", "disposition", "connection_id"])))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_of_a_record_is_on_the_page(
     page_with: Callable[[pl.DataFrame], str], secrets: list[str], kind: Callable[..., Any], odd: set[str]
 ) -> None:
