@@ -486,6 +486,23 @@ def faults_of_rows(faults: Faults) -> Faults:
     return Faults(**{name: getattr(faults, name) for name in names})
 
 
+@pytest.mark.parametrize("by_day", ["bounds_by_day", "date_from_by_day"])
+@pytest.mark.parametrize("order", [{}, {"newest_first": True}, {"page_cap": 7}])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_lake_of_a_system_by_the_day_is_the_truth_once_calls_stand_still(
+    by_day: str, order: dict[str, Any], workers: int, tmp_path: Path
+) -> None:
+    faults = Faults(**{by_day: True, "seed": 5, "drift": 20, "drift_until": 120, "twin_legs": 0.2, **order})
+    app = create_app(CALLS, faults=faults)
+    with running(app) as url, client(url, workers=workers) as thulium:
+        calls, lake = thulium.connections(date_from=FIRST, date_to=LAST), Lake(tmp_path)
+        while thulium.requests < faults.drift_until:
+            assert error_of(lambda: lake.update(calls, refresh=True)) in (None, UnprovenWindowError.exit_code)
+        lake.update(calls, refresh=True)
+        assert assert_whole(lake, app, faults) == list(CALLS.days())
+        assert thulium.grain.is_day
+
+
 # Calls that come and go while they are read
 
 

@@ -137,8 +137,9 @@ class Thulium:
     ) -> Connections:
         """Describe the calls to read. Nothing is read yet.
 
-        Bounds are the system's wall-clock time. Both are included: a day to its end, a minute to its end. Filters are
-        the API's own. The system decides whether several `tags` mean any or all of them.
+        Bounds are the system's wall-clock time. Both are included: a day to its end, a minute to its end. Both are
+        always sent: an open one is 2000-01-01 or 2099-12-31. Filters are the API's own. The system decides whether
+        several `tags` mean any or all of them.
         Raises FilterError.
         """
         filters = Filters(

@@ -30,7 +30,7 @@ def export(lake: Path, calls: Connections, refresh: bool, repair: bool, as_json:
 
     Settled days that are already in the lake cost no request. So run the same command every night to keep the lake
     current, and run it again after an interruption to continue. Without --from, the export begins with the lake's first
-    day; a new lake begins with the system's first call. Without --to, it ends today.
+    day; a new lake begins with the system's first call since 2000-01-01. Without --to, it ends today.
 
     \b
     Example:

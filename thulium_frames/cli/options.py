@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from thulium_frames.errors import FilterError
 HELP = {"help_option_names": ["-h", "--help"]}
 
 _Command = Callable[..., Any]
+_Options = dict[str, Callable[[_Command], _Command]]
 
 
 def _configure_debug(_context: click.Context, _option: click.Parameter, debug: bool) -> None:
@@ -50,42 +51,45 @@ class LakePath(click.Path):
 
 existing_lake = click.argument("lake", type=LakePath())
 
-_SYSTEM = [
-    click.option("--url", help="The system: its URL, or just its name, like acme.  [env: THULIUM_URL]"),
-    click.option("--user", help="The API user.  [env: THULIUM_USER]"),
-    click.option(
+#: By the names that the command gets them under.
+_SYSTEM: _Options = {
+    "url": click.option("--url", help="The system: its URL, or just its name, like acme.  [env: THULIUM_URL]"),
+    "user": click.option("--user", help="The API user.  [env: THULIUM_USER]"),
+    "password_file": click.option(
         "--password-file",
         metavar="PATH",
         help="File with the password, which only you can read; - is stdin.  "
         "[env: THULIUM_PASSWORD_FILE, or the password itself in THULIUM_PASSWORD]",
     ),
-    click.option("--netrc", is_flag=True, help="Look up user and password in the netrc file."),
-    click.option(
+    "netrc": click.option("--netrc", is_flag=True, help="Look up user and password in the netrc file."),
+    "time_zone": click.option(
         "--time-zone",
         metavar="ZONE",
         help="Time zone of the system's clock; the default is Europe/Warsaw.  [env: THULIUM_TIME_ZONE]",
     ),
-    click.option("--allow-http", is_flag=True, help="Allow unencrypted http:// to another machine."),
-    click.option("--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Requests in flight."),
-]
-_FILTERS = [
-    click.option("--from", "date_from", metavar="DATE", help="First day, like 2024-07-01."),
-    click.option("--to", "date_to", metavar="DATE", help="Last day, included."),
-    click.option("--src", help="Source number."),
-    click.option("--dst", help="Destination number."),
-    click.option("--connection-id", help="Id of the call."),
-    click.option("--user-login", help="Login of the calling user."),
-    click.option("--queue-id", type=int, help="Queue."),
-    click.option("--topic-id", type=int, help="Topic of the talk."),
-    click.option("--customer-id", type=int, help="Customer in the CRM."),
-    click.option("--tag", "tags", multiple=True, help="Attached tag; may be given several times."),
-]
-_FILTER_NAMES = (
-    "date_from", "date_to", "src", "dst", "connection_id", "user_login", "queue_id", "topic_id", "customer_id", "tags",
-)  # fmt: skip
-_SYSTEM_NAMES = ("url", "user", "password_file", "netrc", "time_zone", "allow_http", "workers")
+    "allow_http": click.option("--allow-http", is_flag=True, help="Allow unencrypted http:// to another machine."),
+    "workers": click.option(
+        "--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Requests in flight."
+    ),
+}
+_FILTERS: _Options = {
+    "date_from": click.option(
+        "--from", "date_from", metavar="DATE", help="First day, like 2024-07-01. Without it 2000-01-01 is asked for."
+    ),
+    "date_to": click.option(
+        "--to", "date_to", metavar="DATE", help="Last day, included. Without it 2099-12-31 is asked for."
+    ),
+    "src": click.option("--src", help="Source number."),
+    "dst": click.option("--dst", help="Destination number."),
+    "connection_id": click.option("--connection-id", help="Id of the call."),
+    "user_login": click.option("--user-login", help="Login of the calling user."),
+    "queue_id": click.option("--queue-id", type=int, help="Queue."),
+    "topic_id": click.option("--topic-id", type=int, help="Topic of the talk."),
+    "customer_id": click.option("--customer-id", type=int, help="Customer in the CRM."),
+    "tags": click.option("--tag", "tags", multiple=True, help="Attached tag; may be given several times."),
+}
 #: What errors call a filter, in Python's words. Its flag has the same name but for these two.
-_IN_PYTHON = re.compile(rf"\b({'|'.join(name for name in _FILTER_NAMES if name != 'tags')})\b")
+_IN_PYTHON = re.compile(rf"\b({'|'.join(name for name in _FILTERS if name != 'tags')})\b")
 _FLAGS = {"date_from": "--from", "date_to": "--to"}
 
 
@@ -94,7 +98,7 @@ def system_options(command: _Command) -> _Command:
 
     @wraps(command)
     def with_system(**given: Any) -> Any:
-        system = {name: given.pop(name) for name in _SYSTEM_NAMES}
+        system = {name: given.pop(name) for name in _SYSTEM}
         with thulium_frames.Thulium(**system, ask=_prompt if sys.stdin and sys.stdin.isatty() else None) as thulium:
             _save_memory()
             return command(thulium=thulium, **given)
@@ -107,7 +111,7 @@ def calls_options(command: _Command) -> _Command:
 
     @wraps(command)
     def with_calls(thulium: thulium_frames.Thulium, **given: Any) -> Any:
-        filters = {name: given.pop(name) for name in _FILTER_NAMES}
+        filters = {name: given.pop(name) for name in _FILTERS}
         try:
             return command(calls=thulium.connections(**filters), **given)
         except FilterError as error:
@@ -121,8 +125,8 @@ def _flag_of(filter_name: re.Match[str]) -> str:
     return _FLAGS.get(name, f"--{name.replace('_', '-')}")
 
 
-def _with_options(command: _Command, options: Sequence[Callable[[_Command], _Command]]) -> _Command:
-    for option in reversed(options):
+def _with_options(command: _Command, options: _Options) -> _Command:
+    for option in reversed(options.values()):
         command = option(command)
     return command
 
