@@ -24,20 +24,21 @@ SMALL = Reading(page_rows=10, window_rows=30, ahead_rows=60, batch_rows=20)
 class Spoiled:
     """The calls of a source, of which some are sent with another text for their date. The server knows the real one."""
 
-    def __init__(self, dates: Mapping[date, Sequence[object]]) -> None:
+    def __init__(self, dates: Mapping[date, Sequence[object]], calls: GeneratedCalls = CALLS) -> None:
         self.dates = dates
+        self.calls = calls
 
     def days(self) -> Sequence[date]:
-        return CALLS.days()
+        return self.calls.days()
 
     def records(self, day: date) -> Sequence[Record]:
-        records = list(CALLS.records(day))
+        records = list(self.calls.records(day))
         for place, sent in enumerate(self.dates.get(day, ()), start=len(records) // 2):
             records[place] = Record(records[place].wall, {**records[place].row, "date": sent})
         return records
 
     def count(self, day: date) -> int:
-        return CALLS.count(day)
+        return self.calls.count(day)
 
     def version(self) -> int:
         return 0
@@ -166,6 +167,14 @@ def test_json_lists_the_days(spoiled_url: str, tmp_path: Path) -> None:
 def test_json_has_no_such_days_when_all_is_well(tmp_path: Path) -> None:
     with running(create_app(CALLS)) as url:
         assert json.loads(export(url, tmp_path / "lake", "--json").stdout)["days_spoiled"] == []
+
+
+def test_the_day_is_found_with_few_requests_in_a_century() -> None:
+    one = GeneratedCalls(Centre(seed=3, calls_per_day=12), FIRST, LAST)
+    with running(create_app(Spoiled({DAYS[2]: ["?"]}, one))) as url, Thulium(url, "demo", "demo") as thulium:
+        with pytest.raises(UnreadableDateError, match="2024-10-23"):
+            thulium.connections().to_polars()
+        assert thulium.requests < 60
 
 
 def test_without_a_first_day_a_lake_begins_with_the_first_call_all_the_same(tmp_path: Path) -> None:

@@ -76,8 +76,6 @@ _FAN_OUT, _FAN_OUT_UNSORTED = 32, 8
 _HEADROOM = 1.1
 #: A window is cut for an idle worker when about this many pages of it are left.
 _WORTHWHILE_PAGES = 2
-#: More days than any window has.
-_MOST_DAYS = 1_000_000
 
 
 class ReadPlan:
@@ -196,14 +194,14 @@ class ReadPlan:
             self._runs.complete(part.window.end)
 
     def _find_days(self, read: WindowRead, calls: Sequence[HeldCall]) -> bool:
-        """Want each day by itself where a call without a date may belong to any of several days."""
+        """Want smaller windows, down to a day, where a call without a date may belong to any of several days."""
         if all(call.date is not None for call in calls):
             return False
-        days = split(read.window, _MOST_DAYS, DAY)
-        if len(days) == 1 and read.until == read.window.end:
+        windows = split(read.window, _FAN_OUT_UNSORTED, DAY)
+        if len(windows) == 1 and read.until == read.window.end:
             return False
-        for day in days:
-            self._want(WindowRead(day, day.end))
+        for window in windows:
+            self._want(WindowRead(window, window.end))
         return True
 
     def _all_of(self, read: WindowRead, page: Page) -> Sequence[HeldCall] | None:
