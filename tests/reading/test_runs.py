@@ -1,8 +1,13 @@
 """Proven windows that follow one another become one run."""
 
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import pairwise
 
-from thulium_frames.reading.runs import ProvenRuns
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thulium_frames.reading.runs import ProvenRuns, in_parts
 from thulium_frames.records import HeldCall
 from thulium_frames.windows import Window
 
@@ -53,3 +58,27 @@ def test_an_end_where_no_run_is_completes_nothing() -> None:
     runs = ProvenRuns()
     runs.complete(NINE)
     assert runs.take() == []
+
+
+@given(st.lists(st.integers(0, 239), max_size=60), st.integers(1, 20), st.integers(0, 2))
+def test_a_large_window_is_cut_at_minutes_into_parts_that_are_all_of_it(
+    minutes: list[int], rows: int, undated: int
+) -> None:
+    window = Window(EIGHT, NOON)
+    dated = [HeldCall(f"{EIGHT + timedelta(minutes=minute):%Y-%m-%d %H:%M}", b"{}") for minute in minutes]
+    calls = [*dated, *[HeldCall(None, b"{}")] * undated]
+    parts = list(in_parts(window, calls, rows))
+    assert (parts[0][0].start, parts[-1][0].end) == (window.start, window.end)
+    assert all(before.end == after.start for (before, _), (after, _) in pairwise(parts))
+    assert Counter(call.date for _, part in parts for call in part) == Counter(call.date for call in calls)
+    for part, found in parts:
+        moments = [datetime.fromisoformat(call.date) for call in found if call.date]
+        assert all(part.start <= moment < part.end for moment in moments)
+    assert all(call.date for _, part in parts[1:] for call in part)
+
+
+def test_a_part_has_about_as_many_calls_as_asked_for() -> None:
+    calls = [HeldCall(f"{EIGHT + timedelta(minutes=number // 5):%Y-%m-%d %H:%M}", b"{}") for number in range(1000)]
+    sizes = [len(part) for _, part in in_parts(Window(EIGHT, NOON), calls, 100)]
+    assert max(sizes) <= 200
+    assert sum(sizes) == 1000

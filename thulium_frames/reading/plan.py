@@ -26,7 +26,7 @@ from thulium_frames.reading.crowd import Crowd
 from thulium_frames.reading.edges import calls_before
 from thulium_frames.reading.grain import Ends, Grain, GrainChangedError, trial_of
 from thulium_frames.reading.order import Order, Part, order_of, part_of
-from thulium_frames.reading.runs import ProvenRun, ProvenRuns
+from thulium_frames.reading.runs import ProvenRun, ProvenRuns, in_parts
 from thulium_frames.reading.seams import Seams, Settled
 from thulium_frames.reading.sizes import Reading
 from thulium_frames.records import HeldCall, Page
@@ -165,8 +165,9 @@ class ReadPlan:
             self._runs.complete(read.window.start, least=self._reading.batch_rows)
         else:
             self._held += len(calls)
-            self._runs.add(read.window, calls)
-            self._runs.complete(read.window.end)  # another run follows
+            for window, part in in_parts(read.window, calls, self._reading.batch_rows):
+                self._runs.add(window, part)
+                self._runs.complete(window.end)  # another run follows
         return self._runs.take()
 
     def _learn(self, trial: WindowRead, page: Page) -> None:

@@ -1,11 +1,32 @@
 """Proven windows, put together while they follow one another, until they are large enough to be taken. Pure."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
+from thulium_frames.reading.edges import minutes_of
 from thulium_frames.records import HeldCall
 from thulium_frames.windows import Window
+
+
+def in_parts(window: Window, calls: Sequence[HeldCall], rows: int) -> Iterator[tuple[Window, Sequence[HeldCall]]]:
+    """Cut a proven window at minutes into parts of about so many calls, so that no batch is made of a huge day at once.
+
+    Calls without a date are in the first part.
+    """
+    if len(calls) < 2 * rows:
+        yield window, calls
+        return
+    calls = sorted(calls, key=lambda call: call.date or "")
+    minutes = minutes_of(calls)
+    start, first = window.start, 0
+    for place in range(rows, len(calls) - rows, rows):
+        cut = bisect_left(minutes, minutes[place])
+        if minutes[place] and start < (moment := datetime.fromisoformat(minutes[place])) < window.end:
+            yield Window(start, moment), calls[first:cut]
+            start, first = moment, cut
+    yield Window(start, window.end), calls[first:]
 
 
 @dataclass(frozen=True)
