@@ -434,3 +434,32 @@ def test_a_connection_has_a_shorter_limit_that_is_told(monkeypatch: pytest.Monke
         pytest.raises(ApiError, match=r"^no connection within 10 s\n"),
     ):
         ask(client)
+
+
+def test_a_connection_that_another_thread_closes_keeps_nobody_waiting() -> None:
+    """The library's pool may close what a thread has just begun to use."""
+    came = threading.Event()
+    ended: list[BaseException | bytes] = []
+
+    def silent(connection: socket.socket, stop: threading.Event) -> None:
+        came.set()
+        stop.wait(60)
+        del connection
+
+    with dripping(silent) as port:
+        deadline = Deadline()
+        stream = TimedBackend(deadline).connect_tcp("127.0.0.1", port)
+
+        def read() -> None:
+            deadline.begin(600)
+            try:
+                ended.append(stream.read(1))
+            except httpcore.ReadError as error:
+                ended.append(error)
+
+        reading = threading.Thread(target=read, daemon=True)
+        reading.start()
+        assert came.wait(60)
+        stream.close()
+        reading.join(60)
+        assert len(ended) == 1

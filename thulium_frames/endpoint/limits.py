@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -133,6 +134,14 @@ class _TimedStream(httpcore.NetworkStream):
             raise httpcore.WriteError(str(error)) from error
 
     def close(self) -> None:
+        """Close the connection, and wake up a thread that waits on it.
+
+        The library's pool may close a connection that another thread has just begun to use. Without a shutdown that
+        thread would wait until its time is up.
+        """
+        connection: socket.socket = self._stream.get_extra_info("socket")
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
         self._stream.close()
 
     def start_tls(
