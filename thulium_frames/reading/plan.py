@@ -165,7 +165,8 @@ class ReadPlan:
             self._runs.complete(read.window.start, least=self._reading.batch_rows)
         else:
             self._held += len(calls)
-            for window, part in in_parts(read.window, calls, self._reading.batch_rows):
+            rows = max(self._reading.batch_rows, self._reading.page_rows)
+            for window, part in in_parts(read.window, calls, rows):
                 self._runs.add(window, part)
                 self._runs.complete(window.end)  # another run follows
         return self._runs.take()
