@@ -1,5 +1,6 @@
 """A small contact centre on a real socket, shared by all tests that read a system."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,6 +27,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Connect = Callable[..., Thulium]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more worker than there are cores, because many tests wait for a process or a socket of their own."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from tests.cli.shell import PROGRAM, ROOT, sh
 from tests.conftest import FIRST, LAST
 from thulium_frames import Lake, Thulium
 from thulium_frames.cli import cli
+from thulium_frames.errors import SettingsError
 from thulium_frames.simulator import running
 
 DAYS = ("--from", FIRST, "--to", LAST)
@@ -290,14 +291,13 @@ OF_AN_EXPORT = {
 PYTHON_NAMES = ("date_from", "date_to", "queue_id", "user_login")
 
 
-@pytest.mark.parametrize("command", ["fetch", "export"])
-@pytest.mark.parametrize("name", [*WRONG, *OF_AN_EXPORT])
+ASKED = [*(("fetch", name) for name in WRONG), *(("export", name) for name in ["the wrong way", *OF_AN_EXPORT])]
+
+
+@pytest.mark.parametrize(("command", "name"), ASKED)
 def test_errors_speak_of_flags(url: str, tmp_path: Path, command: str, name: str) -> None:
     arguments, says = (WRONG | OF_AN_EXPORT)[name]
     done = sh(RUN, command, *(["lake"] if command == "export" else []), *arguments, url=url, cwd=tmp_path)
-    if command == "fetch" and name in OF_AN_EXPORT:
-        assert done.returncode == 0
-        return
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -343,9 +343,17 @@ def test_doctor_says_how_to_try_another_zone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "zone", ["Europe/Warszawa", "Europe", "../etc/passwd", "/etc/passwd", "zone.tab", "CEST+", "."]
 )
+def test_a_zone_that_there_is_not_is_refused(url: str, monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    with pytest.raises(SettingsError, match="there is no time zone"):
+        Thulium(url, "demo", "demo", time_zone=zone)
+    monkeypatch.setenv("THULIUM_TIME_ZONE", zone)
+    with pytest.raises(SettingsError, match="there is no time zone"):
+        Thulium(url, "demo", "demo")
+
+
 @pytest.mark.parametrize("command", ["export", "fetch", "doctor"])
-def test_a_zone_that_there_is_not_is_wrong_use(url: str, tmp_path: Path, command: str, zone: str) -> None:
-    lake = ["lake"] if command == "export" else []
+def test_a_zone_that_there_is_not_is_wrong_use(url: str, tmp_path: Path, command: str) -> None:
+    lake, zone = ["lake"] if command == "export" else [], "../etc/passwd"
     done = sh(RUN, command, *lake, "--time-zone", zone, url=url, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"Error: there is no time zone '{zone}'")
