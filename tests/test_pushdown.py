@@ -1,6 +1,6 @@
 """A filter of a scan narrows the requests, and never narrows them too much."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from thulium_frames.connections import Connections, _of_each_value
 from thulium_frames.endpoint import Filters
 from thulium_frames.pushdown import Narrowing, narrowing_of, queries
 from thulium_frames.reading import Reading
-from thulium_frames.records import decode
+from thulium_frames.records import HeldCall, columns, to_batch
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.windows import Window
 
@@ -42,7 +43,7 @@ def planned(predicate: pl.Expr) -> pl.Expr:
         seen.extend([] if asked is None else [asked])
         yield empty if columns is None else empty.select(columns)
 
-    empty = pl.DataFrame(decode.to_batch([], "Europe/Warsaw"))
+    empty = pl.DataFrame(to_batch([], "Europe/Warsaw"))
     pl.io.plugins.register_io_source(source, schema=empty.schema).filter(predicate).collect()
     return seen[0] if seen else predicate  # Polars applies some predicates itself
 
@@ -245,13 +246,13 @@ def test_a_scan_in_which_nothing_can_match_asks_for_nothing(thulium: Thulium) ->
 
 def test_columns_that_are_not_asked_for_are_not_built(thulium: Thulium, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
-    build = decode._column
+    parse = columns._parsed
 
-    def noting(name: str) -> pl.Expr:
-        built.append(name)
-        return build(name)
+    def noting(calls: Sequence[HeldCall], names: Collection[str], unexpected: str = "ignore") -> pa.Table:
+        built.extend(names)
+        return parse(calls, names, unexpected)
 
-    monkeypatch.setattr(decode, "_column", noting)
+    monkeypatch.setattr(columns, "_parsed", noting)
     frame = thulium.connections(date_from=FIRST, date_to=FIRST).scan().filter(queue == 34).select("src").collect()
     assert frame.columns == ["src"]
     assert set(built) == {"date", "connection_id", "src", "queue_id"}

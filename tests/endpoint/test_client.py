@@ -39,7 +39,7 @@ from thulium_frames.errors import (
     ThuliumFramesError,
     UnreadableAnswerError,
 )
-from thulium_frames.records.decode import Page, read_page
+from thulium_frames.records import Page, read_page
 
 PASSWORD = "tajne-hasło"
 PHONE = "48600700800"

@@ -37,7 +37,7 @@ from thulium_frames.lake.dayfile import SealedDay, damage_of, days_in, facts_of,
 from thulium_frames.lake.storage import LocalFolder
 from thulium_frames.reading import Reading
 from thulium_frames.reading.crew import Piece
-from thulium_frames.records.decode import read_page, to_batch
+from thulium_frames.records import read_page, to_batch
 from thulium_frames.schema import ROW_ORDER
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.windows import Window
