@@ -17,11 +17,12 @@ from tests.conftest import FIRST, LAST, Connect
 from tests.doses import examples
 from tests.truth import in_any_order
 from thulium_frames import SCHEMA, Thulium
-from thulium_frames.connections import Connections, _of_each_value
+from thulium_frames.connections import Connections
 from thulium_frames.endpoint import Filters
 from thulium_frames.pushdown import Narrowing, narrowing_of, queries
 from thulium_frames.reading import Reading
 from thulium_frames.records import HeldCall, columns, to_batch
+from thulium_frames.scanning import of_each_value
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.windows import Window
 
@@ -297,7 +298,7 @@ def by_value(connect: Connect, whole: pl.DataFrame) -> Any:
 
 def test_calls_that_answer_two_of_the_values_come_once(by_value: Any) -> None:
     one, many, expected = by_value
-    found = _of_each_value(many, one, one._window, SCHEMA.names)
+    found = of_each_value(many, one, one.window, SCHEMA.names)
     assert found is not None
     assert expected.height > 0
     assert found.equals(expected)
@@ -307,12 +308,12 @@ def test_calls_that_may_have_moved_from_one_value_to_another_are_read_together(
     by_value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, many, _ = by_value
-    counted, count = [], Connections._count
+    counted, count = [], Connections.counted
 
     def counting(query: Connections, window: Window) -> int:
         counted.append(query)
         return count(query, window) + (len(counted) == 4)  # the second count of the first query
 
-    monkeypatch.setattr(Connections, "_count", counting)
-    assert _of_each_value(many, one, one._window, SCHEMA.names) is None
+    monkeypatch.setattr(Connections, "counted", counting)
+    assert of_each_value(many, one, one.window, SCHEMA.names) is None
     assert len(counted) == 5

@@ -33,7 +33,8 @@ from thulium_frames.errors import (
     LakeMismatchError,
 )
 from thulium_frames.lake import Update
-from thulium_frames.lake.dayfile import SealedDay, damage_of, days_in, facts_of, name_of, seal_day
+from thulium_frames.lake.damage import damage_of
+from thulium_frames.lake.dayfile import SealedDay, days_in, facts_of, name_of, seal_day
 from thulium_frames.lake.storage import LocalFolder
 from thulium_frames.reading import Reading
 from thulium_frames.reading.crew import Piece

@@ -9,7 +9,7 @@ import click
 
 from thulium_frames.cli.options import HELP, calls_options
 from thulium_frames.cli.outputs import Output, output_option
-from thulium_frames.cli.say import say
+from thulium_frames.cli.say import progress, say
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,8 +50,6 @@ def fetch(calls: Connections, limit: int | None, columns: str | None, output: Ou
 
 
 def _batches(calls: Connections, names: list[str]) -> Iterator[pa.RecordBatch]:
-    from thulium_frames.cli.screen import progress
-
     total = done = 0
 
     def expect(count: int) -> None:
@@ -68,7 +66,7 @@ def _batches(calls: Connections, names: list[str]) -> Iterator[pa.RecordBatch]:
 def _preview(calls: Connections, names: list[str]) -> None:
     from thulium_frames.cli.screen import print_table
 
-    frame = calls.to_polars().select(names)
-    print_table(names, frame.rows())
-    if len(frame) == calls.limit:
-        say(f"The first {len(frame)} calls; --limit shows more, -o FILE writes all.")
+    table = calls.to_arrow().select(names)
+    print_table(names, list(zip(*(column.to_pylist() for column in table.columns), strict=True)))
+    if len(table) == calls.limit:
+        say(f"The first {len(table)} calls; --limit shows more, -o FILE writes all.")

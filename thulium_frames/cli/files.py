@@ -1,9 +1,12 @@
 """One file of calls, in the format of its suffix. The file appears only when it is complete."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from __future__ import annotations
 
-import polars as pl
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -11,6 +14,9 @@ from thulium_frames.cli.outputs import Output
 from thulium_frames.errors import SettingsError
 from thulium_frames.lake import row_groups
 from thulium_frames.schema import SCHEMA
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Writer = Callable[[Path, Iterator[pa.Table], pa.Schema], None]
 
@@ -57,24 +63,30 @@ def _write_arrow(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> N
 
 def _write_csv(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
     """Nested columns become JSON text, because CSV has no nested values."""
+    first = next(tables, pa.Table.from_batches([], schema))
     with path.open("wb") as file:
-        pl.DataFrame(schema=pl.Schema(schema)).with_columns(_as_json(schema)).write_csv(file)
+        _flat(first).write_csv(file)
         for table in tables:
-            pl.DataFrame(table).with_columns(_as_json(schema)).write_csv(file, include_header=False)
+            _flat(table).write_csv(file, include_header=False)
 
 
-def _as_json(schema: pa.Schema) -> list[pl.Expr]:
-    nested = [name for name in ("rating", "tags") if name in schema.names]
+def _flat(table: pa.Table) -> pl.DataFrame:
+    import polars as pl  # loads slowly: the first calls are on their way by now
+
+    nested = [name for name in ("rating", "tags") if name in table.schema.names]
     wrapped = [(name, pl.struct(pl.col(name).alias("_")).struct.json_encode()) for name in nested]
-    return [
+    return pl.DataFrame(table).with_columns(
         pl.when(pl.col(name).is_not_null()).then(text.str.strip_prefix('{"_":').str.strip_suffix("}")).alias(name)
         for name, text in wrapped
-    ]
+    )
 
 
-def _write_ndjson(path: Path, tables: Iterator[pa.Table], _schema: pa.Schema) -> None:
+def _write_ndjson(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
+    first = next(tables, pa.Table.from_batches([], schema))
+    import polars as pl  # loads slowly: the first calls are on their way by now
+
     with path.open("wb") as file:
-        for table in tables:
+        for table in chain([first], tables):
             pl.DataFrame(table).write_ndjson(file)
 
 

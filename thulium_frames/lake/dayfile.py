@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,10 +23,7 @@ _FOOTER_KEY = "thulium_frames"
 _SEAL_KEY = "thulium_frames_seal"
 _SEAL_MARK = b"sha256:"
 _OPEN_SEAL = _SEAL_MARK + b"0" * 64
-_UNREADABLE = (
-    *(pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError),
-    pl.exceptions.PolarsError,
-)
+_UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
 #: Errors that tell of the machine, of the network drive or of who asks. The file itself may be sound, and no reading
 #: of its day from the system would help. All others, like EIO of a bad sector, are damage of the file.
 NOT_OF_THE_FILE = {
@@ -37,7 +33,7 @@ NOT_OF_THE_FILE = {
     *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
 }
 _ROW_GROUP_ROWS = 100_000
-_THREADS = False  # a thread that met a damaged page may still run at exit, and abort the process
+THREADS = False  # a thread that met a damaged page may still run at exit, and abort the process
 #: Columns whose values repeat within a day. For the others a dictionary is larger than the values.
 _OF_FEW_VALUES = [
     *("dst", "disposition", "operator", "user", "user_login", "dst_user", "dst_user_login", "outbound_id"),
@@ -133,7 +129,7 @@ def _digest(content: bytes) -> bytes:
     return _SEAL_MARK + hashlib.sha256(content).hexdigest().encode()
 
 
-def _is_sealed(content: bytes) -> bool:
+def is_sealed(content: bytes) -> bool:
     """Whether these bytes are what was sealed, to the bit. Page checksums alone do not cover the footer.
 
     The seal comes after all rows and statistics, so the last text that looks like a seal is the seal.
@@ -160,7 +156,7 @@ def facts_of(lake: Storage, day: date) -> DayFacts:
 
     Raises LakeDamagedError when the file is not a lake's, is another day's, or was not written to its end.
     """
-    with _judged(lake), lake.open(name_of(day)) as source, pq.ParquetFile(source) as file:
+    with judged(lake), lake.open(name_of(day)) as source, pq.ParquetFile(source) as file:
         facts = _facts(file, source.size())
     if facts.day != day:
         raise LakeDamagedError(f"it is the file of {facts.day}")
@@ -188,29 +184,18 @@ def read_day(lake: Storage, day: date) -> Iterator[pa.RecordBatch]:
     Raises LakeDamagedError when the file cannot be read, or is another day's.
     """
     with (
-        _judged(lake),
+        judged(lake),
         lake.open(name_of(day)) as source,
         pq.ParquetFile(source, page_checksum_verification=True) as file,
     ):
-        if damage := _misfit(file, day, source.size()):
+        if damage := misfit(file, day, source.size()):
             raise LakeDamagedError(damage)
-        for batch in file.iter_batches(use_threads=_THREADS):
+        for batch in file.iter_batches(use_threads=THREADS):
             yield pa.RecordBatch.from_arrays(batch.columns, schema=SCHEMA)
 
 
-def damage_of(lake: Storage, day: date) -> str | None:
-    """What is wrong with a day's file; None when nothing is. Every page is read, with its checksum."""
-    try:
-        with _judged(lake):
-            content = lake.read(name_of(day))
-            with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
-                damage = _misfit(file, day, len(content)) or _misplaced(file, day)
-    except LakeDamagedError as error:
-        return str(error)
-    return damage if damage or _is_sealed(content) else "it is not, to the bit, what was written"
-
-
-def _misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
+def misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
+    """What its footer shows to be wrong with an open file of a day, of so many bytes; None when nothing is."""
     if (facts := _facts(file, size)).day != day:
         return f"it is the file of {facts.day}"
     if not file.schema_arrow.equals(SCHEMA):
@@ -218,21 +203,8 @@ def _misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
     return None
 
 
-def _misplaced(file: pq.ParquetFile, day: date) -> str | None:
-    last = pl.DataFrame(schema=pl.Schema(SCHEMA))
-    for number in range(file.num_row_groups):
-        group = file.read_row_group(number, use_threads=_THREADS)
-        frame = pl.concat([last, pl.DataFrame(pa.Table.from_arrays(group.columns, schema=SCHEMA))])
-        if frame["date"].null_count() or (frame["date"].dt.date() != day).any():
-            return "it holds rows of another day"
-        if not frame.equals(frame.sort(ROW_ORDER)):
-            return "its rows are out of order"
-        last = frame.tail(1)
-    return None
-
-
 @contextmanager
-def _judged(lake: Storage) -> Iterator[None]:
+def judged(lake: Storage) -> Iterator[None]:
     """What goes wrong while a day's file is read is damage of the file, unless the machine is to blame."""
     try:
         yield

@@ -1,5 +1,6 @@
 """Which days an update reads, and how pieces become days. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from itertools import chain, groupby, takewhile
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-import polars as pl
 import pyarrow as pa
 
 from thulium_frames.errors import FilterError
@@ -78,7 +78,7 @@ def without_gaps(pieces: Generator[Piece]) -> Generator[Piece]:
     with closing(pieces):
         for piece in pieces:
             waiting.append(piece)
-            for day in _days_with_calls(piece.batch):
+            for day, _ in _cut_at_midnights(piece.batch):
                 _refuse_gap(last, day)
                 last = day
             if last is None or piece.batch.num_rows:
@@ -94,11 +94,6 @@ def _refuse_gap(before: date | None, after: date) -> None:
             f"the lake would get {(after - before).days - 1:,} empty days between them.\n"
             f"Give date_from {after} to begin after this gap, or date_from {before} to have the empty days, too"
         )
-
-
-def _days_with_calls(batch: pa.RecordBatch) -> list[date]:
-    days: list[date] = pl.DataFrame(batch.select(["date"])).to_series().dt.date().unique(maintain_order=True).to_list()
-    return days
 
 
 def _is_batch(batch: pa.RecordBatch | None) -> bool:
@@ -121,8 +116,10 @@ def _events(pieces: Iterable[Piece], first: date | None) -> Iterator[tuple[date,
 
 
 def _cut_at_midnights(batch: pa.RecordBatch) -> Iterator[tuple[date, pa.RecordBatch]]:
-    days = pl.DataFrame(batch.select(["date"])).to_series().dt.date().rle().struct.unnest()
+    dates, rows = batch.column("date"), range(batch.num_rows)
     start = 0
-    for rows, day in days.select("len", "value").iter_rows():
-        yield day, batch.slice(start, rows)
-        start += rows
+    while start < batch.num_rows:
+        day: date = dates[start].as_py().date()
+        end = bisect_left(rows, midnight(day) + DAY, lo=start, key=lambda row: dates[row].as_py())
+        yield day, batch.slice(start, end - start)
+        start = end

@@ -1,19 +1,21 @@
 """A lake of day files: what can be done with it, and what it says of itself."""
 
+from __future__ import annotations
+
 import os
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pyarrow as pa
 
 from thulium_frames.bounds import Bound, Bounds
 from thulium_frames.errors import FilterError, LakeDamagedError, LakeError, ThuliumFramesError
-from thulium_frames.lake.dayfile import DayFacts, damage_of, days_in, facts_of, name_of, read_day
+from thulium_frames.lake.dayfile import DayFacts, days_in, facts_of, name_of, read_day
 from thulium_frames.lake.days import Clock
 from thulium_frames.lake.manifest import check_in, read_origin
 from thulium_frames.lake.others import Others
@@ -21,6 +23,9 @@ from thulium_frames.lake.storage import storage_at
 from thulium_frames.lake.update import LakeUpdate, Source, Update
 from thulium_frames.schema import SCHEMA
 from thulium_frames.windows import each_day
+
+if TYPE_CHECKING:
+    import polars as pl
 
 CALL_DATE = pa.field("call_date", pa.date32(), metadata={"comment": "day of the call, from the name of its folder"})
 #: The columns of a lake, in order: those of a call, and the day.
@@ -141,6 +146,8 @@ class Lake:
 
     def verify(self) -> Verification:
         """Read every page of every day file with its checksum, and check schema, day, order and row count."""
+        from thulium_frames.lake.damage import damage_of  # Polars loads slowly
+
         with self._own_errors():
             read_origin(self._storage)
             days = days_in(self._storage)
@@ -157,6 +164,8 @@ class Lake:
         given, the folder is not listed, which saves time on slow disks with years of days. Days that were never read
         are not in the frame; `status()` names them. Raises FilterError for bounds that are not days or out of order.
         """
+        import polars as pl  # loads slowly
+
         files = [str(self._storage.address_of(name_of(day))) for day in self._days(date_from, date_to)]
         schema, above = pl.Schema(LAKE_SCHEMA), self._columns_above()
         if not files:
@@ -178,8 +187,7 @@ class Lake:
         for day in self._days(date_from, date_to):
             try:
                 for batch in read_day(self._storage, day):
-                    days = pl.repeat(day, batch.num_rows, dtype=pl.Date, eager=True).to_arrow()
-                    yield batch.append_column(CALL_DATE, days)
+                    yield batch.append_column(CALL_DATE, _repeated(day, batch.num_rows))
             except LakeDamagedError as error:
                 raise LakeDamagedError(
                     f"{self._storage.address_of(name_of(day))} is damaged: {error}.\n"
@@ -220,6 +228,11 @@ class Lake:
             if others and others.raised(error):
                 raise
             raise self._storage.failure(error) from error
+
+
+def _repeated(day: date, rows: int) -> pa.Array:
+    number = (day - date(1970, 1, 1)).days
+    return pa.Array.from_buffers(pa.date32(), rows, [None, pa.py_buffer(array("i", [number]) * rows)])
 
 
 def scan_lake(

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from thulium_frames.bounds import BEGINNING
 from thulium_frames.errors import LakeDamagedError, UnreadableDateError
-from thulium_frames.lake.dayfile import DayFacts, damage_of, days_in, facts_of, name_of, seal_day
+from thulium_frames.lake.dayfile import DayFacts, days_in, facts_of, name_of, seal_day
 from thulium_frames.lake.days import Clock, Piece, by_day, wanted_stretches, without_gaps
 from thulium_frames.lake.storage import Storage
 from thulium_frames.lake.writer import DayWriter
@@ -121,8 +121,13 @@ class LakeUpdate:
             windows.append(of_days(unsettled, last))
         self._write(without_gaps(self._pieces(windows)), None)
 
+    def _is_damaged(self, day: date) -> bool:
+        from thulium_frames.lake.damage import damage_of  # Polars loads slowly
+
+        return damage_of(self._lake, day) is not None
+
     def _may_stay(self, day: date) -> bool:
-        if self._repair and damage_of(self._lake, day) is not None:
+        if self._repair and self._is_damaged(day):
             return False
         try:
             facts = facts_of(self._lake, day)
