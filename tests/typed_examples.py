@@ -46,7 +46,7 @@ from thulium_frames.errors import (
     UnreadableDateError,
 )
 from thulium_frames.lake import Status, Update, Verification
-from thulium_frames.lake.dayfile import DayFacts
+from thulium_frames.lake.days import DayFacts
 from thulium_frames.reading import Piece
 from thulium_frames.records import Page
 from thulium_frames.simulator import (

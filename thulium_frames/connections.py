@@ -11,15 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import pyarrow as pa
-
 from thulium_frames.bounds import Bound
 from thulium_frames.endpoint import Client, Filters, RetryPolicy, resolve, time_zone_of
 from thulium_frames.errors import FilterError, SettingsError, UnreadableDateError
-from thulium_frames.lake import Lake, Update
 from thulium_frames.reading import Grain, Piece, Reading, Span, read_pieces
-from thulium_frames.records import Page, described, read_page, to_batch
-from thulium_frames.schema import SCHEMA
+from thulium_frames.records import HeldCall, Page, described, read_page
+from thulium_frames.schema import COLUMNS
 from thulium_frames.windows import Window
 
 if TYPE_CHECKING:
@@ -28,6 +25,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import polars as pl
+    import pyarrow as pa
+
+    from thulium_frames.lake import Update
 
 
 def _refuse_undated(day: date, call: str) -> None:
@@ -223,7 +223,12 @@ class Connections:
 
     def to_arrow(self) -> pa.Table:
         """All calls as one Arrow table of `SCHEMA`."""
-        return pa.Table.from_batches(self.batches(), SCHEMA)
+        batches = list(self.batches())
+        from pyarrow import Table  # loads slowly, meanwhile the first request is under way
+
+        from thulium_frames.schema import SCHEMA
+
+        return Table.from_batches(batches, SCHEMA)
 
     def to_polars(self) -> pl.DataFrame:
         """All calls as one Polars frame."""
@@ -254,13 +259,15 @@ class Connections:
 
     def write_parquet(self, path: str | Path) -> Update:
         """Bring the lake at `path` up to date with these calls: `Lake(path).update(self)`."""
+        from thulium_frames.lake import Lake
+
         return Lake(path).update(self)
 
     def pieces(
         self,
         window: Window | None = None,
         on_count: Callable[[int], object] = lambda _: None,
-        columns: Collection[str] = SCHEMA.names,
+        columns: Collection[str] = tuple(COLUMNS),
         on_undated: Callable[[date, str], object] = _refuse_undated,
     ) -> Generator[Piece]:
         """The calls of `window` (by default of the whole query), piece by piece in time order, empty pieces too.
@@ -275,7 +282,7 @@ class Connections:
         pieces = read_pieces(
             window or self.window,
             self._ask,
-            lambda calls: to_batch(calls, self.thulium.time_zone, columns),
+            partial(_to_batch, time_zone=self.thulium.time_zone, columns=columns),
             reading=reading,
             workers=workers,
             grain=self.thulium.grain,
@@ -285,10 +292,16 @@ class Connections:
         return pieces if self.limit is None else _first(self.limit, pieces)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        reader = pa.RecordBatchReader.from_batches(SCHEMA, self.batches())
+        from pyarrow import RecordBatchReader
+
+        from thulium_frames.schema import SCHEMA
+
+        reader = RecordBatchReader.from_batches(SCHEMA, self.batches())
         return reader.__arrow_c_stream__(requested_schema)
 
     def __arrow_c_schema__(self) -> object:
+        from thulium_frames.schema import SCHEMA
+
         return SCHEMA.__arrow_c_schema__()
 
     def page(
@@ -306,6 +319,12 @@ class Connections:
 
     def _ask(self, window: Window, span: Span, stop: threading.Event) -> Page:
         return self.page(window.start, window.end, offset=span.offset, limit=span.limit, stop=stop)
+
+
+def _to_batch(calls: Sequence[HeldCall], time_zone: str, columns: Collection[str]) -> pa.RecordBatch:
+    from thulium_frames.records import to_batch  # Arrow loads slowly: by now the first request is under way
+
+    return to_batch(calls, time_zone, columns)
 
 
 def _first(rows: int, pieces: Generator[Piece]) -> Generator[Piece]:

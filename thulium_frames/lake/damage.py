@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thulium_frames.errors import LakeDamagedError
-from thulium_frames.lake.dayfile import THREADS, is_sealed, judged, misfit, name_of
+from thulium_frames.lake.dayfile import THREADS, is_sealed, judged, misfit
+from thulium_frames.lake.listing import name_of
 from thulium_frames.lake.storage import Storage
 from thulium_frames.schema import ROW_ORDER, SCHEMA
 

@@ -3,22 +3,24 @@
 import errno
 import hashlib
 import json
+from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thulium_frames.errors import LakeDamagedError, LakeError
+from thulium_frames.lake.days import DayFacts, SealedDay
+from thulium_frames.lake.listing import CALL_DATE, name_of
 from thulium_frames.lake.storage import Storage
 from thulium_frames.schema import ROW_ORDER, SCHEMA, SCHEMA_VERSION
-from thulium_frames.windows import each_day
 
-_PARTITION = "call_date="
-_FILE_NAME = "connections.parquet"
+_CALL_DATE = pa.field(CALL_DATE, pa.date32(), metadata={"comment": "day of the call, from the name of its folder"})
+#: The columns of a lake, in order: those of a call, and the day.
+LAKE_SCHEMA = SCHEMA.append(_CALL_DATE)
+
 _FOOTER_KEY = "thulium_frames"
 _SEAL_KEY = "thulium_frames_seal"
 _SEAL_MARK = b"sha256:"
@@ -32,6 +34,7 @@ NOT_OF_THE_FILE = {
     *(errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNABORTED, errno.ECONNRESET, errno.ECONNREFUSED),
     *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
 }
+_EPOCH = date(1970, 1, 1)
 _ROW_GROUP_ROWS = 100_000
 THREADS = False  # a thread that met a damaged page may still run at exit, and abort the process
 #: Columns whose values repeat within a day. For the others a dictionary is larger than the values.
@@ -41,57 +44,6 @@ _OF_FEW_VALUES = [
     *("disconnected_by", "transferred_to"),
 ]
 _SORTED_BY = [pq.SortingColumn(SCHEMA.get_field_index(name), nulls_first=True) for name in ROW_ORDER[:2]]
-
-
-@dataclass(frozen=True)
-class DayFacts:
-    """What a day file's footer says."""
-
-    day: date
-    rows: int
-    read_at: datetime
-    """When its reading began, in UTC: no request for this day was sent before."""
-    bytes: int
-    """Size of the file."""
-
-    def has_settled(self, time_zone: str, settling: timedelta, now: datetime) -> bool:
-        """Whether the day was read `settling` after its end. A time in the future, of a wrong clock, does not count."""
-        if self.day >= now.date():
-            return False
-        next_day = self.day + timedelta(days=1)
-        end = datetime(next_day.year, next_day.month, next_day.day, tzinfo=ZoneInfo(time_zone))
-        return end.astimezone(UTC) + settling <= self.read_at <= now
-
-
-def name_of(day: date) -> str:
-    """The name of a day's file in its lake."""
-    return f"{_PARTITION}{day.isoformat()}/{_FILE_NAME}"
-
-
-def holds_days(lake: Storage) -> bool:
-    """Whether there is anything that could be a day, even a damaged one."""
-    return any(lake.list(_PARTITION))
-
-
-def days_in(lake: Storage, first: date | None = None, last: date | None = None) -> list[date]:
-    """The days from `first` to `last` that have a file, in order. With both given the lake is not listed."""
-    if first is not None and last is not None:
-        return [day for day in each_day(first, last) if lake.has(name_of(day))]
-    days = []
-    for name in lake.list(_PARTITION):
-        with suppress(ValueError):
-            day = date.fromisoformat(name.removeprefix(_PARTITION).partition("/")[0])
-            if name == name_of(day) and (first or day) <= day <= (last or day):
-                days.append(day)
-    return sorted(days)
-
-
-@dataclass(frozen=True)
-class SealedDay:
-    """The whole file of a day, in memory."""
-
-    facts: DayFacts
-    content: bytes
 
 
 def seal_day(day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> SealedDay:
@@ -179,9 +131,10 @@ def _facts(file: pq.ParquetFile, size: int) -> DayFacts:
 
 
 def read_day(lake: Storage, day: date) -> Iterator[pa.RecordBatch]:
-    """A day of a lake, in batches. The file is opened once, and each page is checked before its rows are given out.
+    """A day of a lake, in batches of `LAKE_SCHEMA`.
 
-    Raises LakeDamagedError when the file cannot be read, or is another day's.
+    The file is opened once, and each page is checked before its rows are given out. Raises LakeDamagedError when the
+    file cannot be read, or is another day's.
     """
     with (
         judged(lake),
@@ -191,7 +144,9 @@ def read_day(lake: Storage, day: date) -> Iterator[pa.RecordBatch]:
         if damage := misfit(file, day, source.size()):
             raise LakeDamagedError(damage)
         for batch in file.iter_batches(use_threads=THREADS):
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=SCHEMA)
+            days = pa.py_buffer(array("i", [(day - _EPOCH).days]) * batch.num_rows)
+            call_date = pa.Array.from_buffers(pa.date32(), batch.num_rows, [None, days])
+            yield pa.RecordBatch.from_arrays([*batch.columns, call_date], schema=LAKE_SCHEMA)
 
 
 def misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:

@@ -1,21 +1,52 @@
 """Which days an update reads, and how pieces become days. Pure."""
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain, groupby, takewhile
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
-
-import pyarrow as pa
 
 from thulium_frames.errors import FilterError
 from thulium_frames.windows import DAY, Window, each_day, midnight
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 #: The longest time without calls, unless somebody asked for it.
 _MOST_EMPTY = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class DayFacts:
+    """What a day file's footer says."""
+
+    day: date
+    rows: int
+    read_at: datetime
+    """When its reading began, in UTC: no request for this day was sent before."""
+    bytes: int
+    """Size of the file."""
+
+    def has_settled(self, time_zone: str, settling: timedelta, now: datetime) -> bool:
+        """Whether the day was read `settling` after its end. A time in the future, of a wrong clock, does not count."""
+        if self.day >= now.date():
+            return False
+        next_day = self.day + timedelta(days=1)
+        end = datetime(next_day.year, next_day.month, next_day.day, tzinfo=ZoneInfo(time_zone))
+        return end.astimezone(UTC) + settling <= self.read_at <= now
+
+
+@dataclass(frozen=True)
+class SealedDay:
+    """The whole file of a day, in memory."""
+
+    facts: DayFacts
+    content: bytes
 
 
 class Piece(Protocol):

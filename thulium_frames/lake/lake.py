@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,25 +10,20 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from thulium_frames.bounds import Bound, Bounds
 from thulium_frames.errors import FilterError, LakeDamagedError, LakeError, ThuliumFramesError
-from thulium_frames.lake.dayfile import DayFacts, days_in, facts_of, name_of, read_day
-from thulium_frames.lake.days import Clock
+from thulium_frames.lake.days import Clock, DayFacts
+from thulium_frames.lake.listing import CALL_DATE, days_in, name_of
 from thulium_frames.lake.manifest import check_in, read_origin
 from thulium_frames.lake.others import Others
 from thulium_frames.lake.storage import storage_at
 from thulium_frames.lake.update import LakeUpdate, Source, Update
-from thulium_frames.schema import SCHEMA
+from thulium_frames.schema import COLUMNS
 from thulium_frames.windows import each_day
 
 if TYPE_CHECKING:
     import polars as pl
-
-CALL_DATE = pa.field("call_date", pa.date32(), metadata={"comment": "day of the call, from the name of its folder"})
-#: The columns of a lake, in order: those of a call, and the day.
-LAKE_SCHEMA = SCHEMA.append(CALL_DATE)
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -126,6 +120,8 @@ class Lake:
 
     def status(self) -> Status:
         """What the lake holds. Reads the footers alone."""
+        from thulium_frames.lake.dayfile import facts_of  # Arrow loads slowly
+
         with self._own_errors():
             origin, days = read_origin(self._storage), days_in(self._storage)
             facts: list[DayFacts] = []
@@ -147,6 +143,7 @@ class Lake:
     def verify(self) -> Verification:
         """Read every page of every day file with its checksum, and check schema, day, order and row count."""
         from thulium_frames.lake.damage import damage_of  # Polars loads slowly
+        from thulium_frames.lake.dayfile import facts_of
 
         with self._own_errors():
             read_origin(self._storage)
@@ -166,6 +163,8 @@ class Lake:
         """
         import polars as pl  # loads slowly
 
+        from thulium_frames.lake.dayfile import LAKE_SCHEMA
+
         files = [str(self._storage.address_of(name_of(day))) for day in self._days(date_from, date_to)]
         schema, above = pl.Schema(LAKE_SCHEMA), self._columns_above()
         if not files:
@@ -184,10 +183,11 @@ class Lake:
 
         Bounds are those of `scan`. Each page is read with its checksum; LakeDamagedError names a day that fails.
         """
+        from thulium_frames.lake.dayfile import read_day  # Arrow loads slowly
+
         for day in self._days(date_from, date_to):
             try:
-                for batch in read_day(self._storage, day):
-                    yield batch.append_column(CALL_DATE, _repeated(day, batch.num_rows))
+                yield from read_day(self._storage, day)
             except LakeDamagedError as error:
                 raise LakeDamagedError(
                     f"{self._storage.address_of(name_of(day))} is damaged: {error}.\n"
@@ -195,16 +195,22 @@ class Lake:
                 ) from error
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        reader = pa.RecordBatchReader.from_batches(LAKE_SCHEMA, self.batches())
+        from pyarrow import RecordBatchReader
+
+        from thulium_frames.lake.dayfile import LAKE_SCHEMA
+
+        reader = RecordBatchReader.from_batches(LAKE_SCHEMA, self.batches())
         return reader.__arrow_c_stream__(requested_schema)
 
     def __arrow_c_schema__(self) -> object:
+        from thulium_frames.lake.dayfile import LAKE_SCHEMA
+
         return LAKE_SCHEMA.__arrow_c_schema__()
 
     def _columns_above(self) -> set[str]:
         """Names in the path of the lake that readers of Hive-partitioned folders take for columns."""
         above = {part.partition("=")[0] for part in Path(str(self._storage)).parts if "=" in part}
-        if hidden := above & set(LAKE_SCHEMA.names):
+        if hidden := above & {*COLUMNS, CALL_DATE}:
             raise LakeError(
                 f"the lake {self._storage} cannot be scanned: a folder above it would stand for the column "
                 f"{min(hidden)}.\nMove the lake, or rename that folder"
@@ -228,11 +234,6 @@ class Lake:
             if others and others.raised(error):
                 raise
             raise self._storage.failure(error) from error
-
-
-def _repeated(day: date, rows: int) -> pa.Array:
-    number = (day - date(1970, 1, 1)).days
-    return pa.Array.from_buffers(pa.date32(), rows, [None, pa.py_buffer(array("i", [number]) * rows)])
 
 
 def scan_lake(

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from thulium_frames.bounds import BEGINNING
 from thulium_frames.errors import LakeDamagedError, UnreadableDateError
-from thulium_frames.lake.dayfile import DayFacts, days_in, facts_of, name_of, seal_day
-from thulium_frames.lake.days import Clock, Piece, by_day, wanted_stretches, without_gaps
+from thulium_frames.lake.days import Clock, DayFacts, Piece, by_day, wanted_stretches, without_gaps
+from thulium_frames.lake.listing import days_in, name_of
 from thulium_frames.lake.storage import Storage
 from thulium_frames.lake.writer import DayWriter
 from thulium_frames.windows import DAY, Window, of_days
@@ -127,6 +127,8 @@ class LakeUpdate:
         return damage_of(self._lake, day) is not None
 
     def _may_stay(self, day: date) -> bool:
+        from thulium_frames.lake.dayfile import facts_of  # Arrow loads slowly
+
         if self._repair and self._is_damaged(day):
             return False
         try:
@@ -151,6 +153,8 @@ class LakeUpdate:
         """Write the days of these pieces. Without a first day it is that of the first call."""
         with closing(pieces), self._writer.open():
             for day, batches in by_day(pieces, first):
+                from thulium_frames.lake.dayfile import seal_day  # by now the first requests are under way
+
                 file = seal_day(day, batches, self._clock.now)
                 if day not in self._undated:
                     self._writer.put(file)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from thulium_frames.lake.dayfile import DayFacts, SealedDay, name_of
+from thulium_frames.lake.days import DayFacts, SealedDay
+from thulium_frames.lake.listing import name_of
 from thulium_frames.lake.storage import Storage
 
 

@@ -1,13 +1,17 @@
 """Which calls of an answer belong to a window. An answer may hold more at the edges than its window. Pure."""
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from thulium_frames.records import HeldCall
 from thulium_frames.windows import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def minutes_of(calls: Sequence[HeldCall]) -> list[str]:
