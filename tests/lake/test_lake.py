@@ -546,7 +546,7 @@ def test_what_came_first_is_told_when_a_day_cannot_be_written_either(
         return seal_day(day, batches, read_at)
 
     monkeypatch.setattr(LocalFolder, "put", put)
-    monkeypatch.setattr("thulium_frames.lake.update.seal_day", seal)
+    monkeypatch.setattr("thulium_frames.lake.dayfile.seal_day", seal)
     with pytest.raises(KeyboardInterrupt):
         Lake(tmp_path).update(thulium.connections(date_from=FIRST, date_to=LAST))
 
