@@ -153,11 +153,9 @@ class LakeUpdate:
         """Write the days of these pieces. Without a first day it is that of the first call."""
         with closing(pieces), self._writer.open():
             for day, batches in by_day(pieces, first):
-                from thulium_frames.lake.dayfile import seal_day  # by now the first requests are under way
-
-                file = seal_day(day, batches, self._clock.now)
+                of_day = list(batches)
                 if day not in self._undated:
-                    self._writer.put(file)
+                    self._writer.write(day, of_day, self._clock.now)
 
     def _note_undated(self, day: date, call: str) -> None:
         if day not in self._undated:
