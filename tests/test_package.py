@@ -45,7 +45,7 @@ FREE = {"cli", "__main__", "__init__"}
 
 #: Libraries that one room, or single files, alone know.
 OWNERS = {
-    "httpx": {"endpoint.transport"},
+    "httpx": {"endpoint.by_httpx"},
     "httpcore": {"endpoint.limits"},
     "zstandard": {"endpoint.bodies"},
     "truststore": {"endpoint.trust"},
@@ -212,6 +212,14 @@ def test_the_decoder_loads_no_http() -> None:
     assert "httpx" not in loaded_after(
         "import thulium_frames.records.decode, thulium_frames.reading.crew, thulium_frames.lake.lake"
     )
+
+
+def test_sending_requests_loads_nothing_of_a_terminal() -> None:
+    """httpx has a command line of its own, which loads rich. Whoever wants it can still have it."""
+    loaded = loaded_after("import thulium_frames.endpoint.by_httpx")
+    assert "httpx" in loaded
+    assert not loaded & {"click", "rich", "pygments"}
+    assert "rich" in loaded_after("import thulium_frames.endpoint.by_httpx, httpx._main")
 
 
 @pytest.mark.parametrize("last", ["2024-07-02", "2024-06-30"], ids=["calls", "no calls"])

@@ -876,7 +876,7 @@ def test_every_error_of_httpx_becomes_one_of_ours(monkeypatch: pytest.MonkeyPatc
     def fail(*_: object, **__: object) -> httpx.Response:
         raise an_error(kind)
 
-    monkeypatch.setattr(httpx.Client, "send", fail)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", fail)
     with client_of(NOBODY) as client, pytest.raises(ApiError) as caught:
         ask(client)
     assert type(caught.value.__cause__) is kind
@@ -903,7 +903,7 @@ def test_only_what_may_pass_is_sent_again(
     def fail(*_: object, **__: object) -> httpx.Response:
         raise kind("what happened")
 
-    monkeypatch.setattr(httpx.Client, "send", fail)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", fail)
     with client_of(NOBODY) as client, pytest.raises(ApiError):
         ask(client)
     assert client.requests == tries

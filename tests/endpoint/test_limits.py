@@ -15,7 +15,9 @@ import trustme
 
 from tests.endpoint.test_client import PAGE, PASSWORD, QUERY, ask, client_of
 from tests.scripted import Answer, Then, answer, serving
-from thulium_frames.endpoint.limits import Deadline, TimedBackend
+from thulium_frames.endpoint.by_httpx import HttpxSender
+from thulium_frames.endpoint.deadline import Deadline
+from thulium_frames.endpoint.limits import TimedBackend
 from thulium_frames.endpoint.retries import RetryPolicy
 from thulium_frames.endpoint.settings import resolve
 from thulium_frames.endpoint.transport import Transport
@@ -359,29 +361,28 @@ def test_every_pool_of_the_library_obeys_the_deadline(monkeypatch: pytest.Monkey
     """httpx has no public way to say so. Where a new one lacks this, nothing bounds a try any more."""
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     transport = Transport(resolve("acme", "user", PASSWORD), "/x", connections=1)
-    http = transport._open()
-    pools = [http._transport, *http._mounts.values()]
-    assert len(pools) == 3
-    for pool in pools:
-        assert isinstance(pool, httpx.HTTPTransport)
+    sender = transport._open()
+    assert isinstance(sender, HttpxSender)
+    assert len(sender._pools) == 2
+    for pool in sender._pools.values():
         assert isinstance(pool._pool, httpcore.ConnectionPool)
         assert isinstance(pool._pool._network_backend, TimedBackend)
         connection: Any = pool._pool.create_connection(httpcore.Origin(b"http", b"127.0.0.1", 1))
         below = connection._connection if isinstance(pool._pool, httpcore.HTTPProxy) else connection
         assert below._network_backend is pool._pool._network_backend
-    http.close()
+    sender.close()
 
 
 def test_the_wait_for_a_place_among_the_connections_counts() -> None:
     with dripping(DRIPS["nothing at all"]) as port, ExitStack() as stack:
         client = stack.enter_context(client_of(f"http://127.0.0.1:{port}", workers=1, retries=HASTY))
         lent = client._transport._lend(0)
-        lent.http.timeout = None
-        request = lent.http.build_request("GET", f"http://127.0.0.1:{port}/")
-        other = threading.Thread(target=lambda: suppressed(lambda: lent.http.send(request)))
+        sender = lent.sender
+        assert isinstance(sender, HttpxSender)
+        pool = sender._pools["http"]
+        request = httpx.Request("GET", f"http://127.0.0.1:{port}/")
+        other = threading.Thread(target=lambda: suppressed(lambda: pool.handle_request(request)))
         other.start()
-        pool = lent.http._transport
-        assert isinstance(pool, httpx.HTTPTransport)
         while not pool._pool.connections:
             pass
         with pytest.raises(ApiError, match=TOO_LATE) as caught:
@@ -414,7 +415,7 @@ def test_a_limit_is_told_in_few_digits(monkeypatch: pytest.MonkeyPatch, timeout:
     def fail(*_: object, **__: object) -> httpx.Response:
         raise httpx.ReadTimeout("")
 
-    monkeypatch.setattr(httpx.Client, "send", fail)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", fail)
     policy = RetryPolicy(budget=1e6, timeout=timeout, first_wait=0.001)
     with (
         client_of("http://127.0.0.1:1", retries=policy) as client,
@@ -427,7 +428,7 @@ def test_a_connection_has_a_shorter_limit_that_is_told(monkeypatch: pytest.Monke
     def fail(*_: object, **__: object) -> httpx.Response:
         raise httpx.ConnectTimeout("")
 
-    monkeypatch.setattr(httpx.Client, "send", fail)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", fail)
     policy = RetryPolicy(first_wait=0.001)
     with (
         client_of("http://127.0.0.1:1", retries=policy) as client,

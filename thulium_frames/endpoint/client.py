@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 from weakref import WeakKeyDictionary
 
+from thulium_frames.endpoint.exchange import Answer
 from thulium_frames.endpoint.pacing import Pace
 from thulium_frames.endpoint.refusals import (
     asks_to_slow_down,
@@ -18,7 +19,7 @@ from thulium_frames.endpoint.refusals import (
 from thulium_frames.endpoint.retries import Attempts, RetryPolicy, TryAgainError
 from thulium_frames.endpoint.settings import Settings
 from thulium_frames.endpoint.showing import shown
-from thulium_frames.endpoint.transport import Answer, Parameters, Transport
+from thulium_frames.endpoint.transport import Parameters, Transport
 from thulium_frames.errors import ForeignAnswerError, SettingsError, ThuliumFramesError, UnreadableAnswerError
 
 T = TypeVar("T")
