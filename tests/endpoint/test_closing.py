@@ -16,6 +16,8 @@ from thulium_frames.endpoint.client import Client, StoppedError
 from thulium_frames.endpoint.pacing import Pace
 from thulium_frames.endpoint.transport import Sender, Transport
 
+pytestmark = pytest.mark.usefixtures("library")
+
 
 class Watched:
     """A sender that tells whether it is closed."""

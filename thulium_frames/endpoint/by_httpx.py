@@ -4,16 +4,14 @@ Its transports are called directly. The `httpx.Client` above them costs a quarte
 package decides about redirects and proxies anyway.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from ssl import SSLCertVerificationError, SSLContext
-from types import ModuleType
 from typing import cast
 
 from thulium_frames.endpoint.deadline import Deadline
-from thulium_frames.endpoint.exchange import MAX_CONNECT_SECONDS, Answer, headers_of, read_answer
+from thulium_frames.endpoint.exchange import IDLE_SECONDS, MAX_CONNECT_SECONDS, Answer, headers_of, read_answer
 from thulium_frames.endpoint.limits import TimedBackend
+from thulium_frames.endpoint.loading import without
 from thulium_frames.endpoint.proxies import Proxy
 from thulium_frames.endpoint.retries import TryAgainError
 from thulium_frames.endpoint.settings import Settings
@@ -21,20 +19,7 @@ from thulium_frames.endpoint.showing import printable
 from thulium_frames.endpoint.trust import Trust
 from thulium_frames.errors import ApiError, RequestRejectedError, SettingsError
 
-
-@contextmanager
-def _without(module: str) -> Iterator[None]:
-    """Pretend that a module which a library can do without is not installed."""
-    is_loaded = module in sys.modules
-    sys.modules.setdefault(module, cast(ModuleType, None))
-    try:
-        yield
-    finally:
-        if not is_loaded:
-            del sys.modules[module]
-
-
-with _without("httpx._main"):  # its command line loads rich and pygments: a third of what the import costs
+with without("httpx._main"):  # its command line loads rich and pygments: a third of what the import costs
     import httpx
 
 _CANNOT_BE_SENT = (
@@ -53,7 +38,11 @@ class HttpxSender:
         self, settings: Settings, proxies: Mapping[str, Proxy], trust: Trust, deadline: Deadline, *, connections: int
     ) -> None:
         self._headers = httpx.Headers(headers_of(settings))
-        self._limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._limits = httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=IDLE_SECONDS
+        )
+        if settings.is_https:
+            _ = trust.context  # tells early what is wrong with it
         self._context = cast(SSLContext, trust)
         self._deadline = deadline
         self._pools = {scheme: self._pool_through(proxies.get(scheme)) for scheme in ("http", "https")}

@@ -40,11 +40,11 @@ class StoppedError(Exception):
 class Client:
     """The API of one system, for several threads at once."""
 
-    def __init__(self, settings: Settings, *, workers: int, retries: RetryPolicy) -> None:
+    def __init__(self, settings: Settings, *, workers: int, retries: RetryPolicy, library: str | None = None) -> None:
         self.has_answered = False
         self._settings = settings
         self._retries = retries
-        self._transport = Transport(settings, _PATH, connections=workers)
+        self._transport = Transport(settings, _PATH, connections=workers, library=library)
         self._pace = Pace(workers)
         self._eras: WeakKeyDictionary[threading.Event, int] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -53,6 +53,11 @@ class Client:
     def requests(self) -> int:
         """Requests sent so far, retries counted."""
         return self._transport.requests
+
+    @property
+    def library(self) -> str:
+        """The HTTP library that sends the requests, certain after the first one: httpx, or pyreqwest where it can."""
+        return self._transport.library
 
     def close(self) -> None:
         """Close the kept connections, each as soon as no request uses it.

@@ -19,6 +19,15 @@ class Deadline(threading.local):
         self.seconds = seconds
         self._end = self._clock() + seconds
 
+    def for_another_thread(self) -> Callable[[], None]:
+        """A function that makes the thread which calls it keep the deadline of this thread."""
+        seconds, end = self.seconds, self._end
+
+        def take_over() -> None:
+            self.seconds, self._end = seconds, end
+
+        return take_over
+
     @property
     def left(self) -> float:
         """How many seconds are left; 0 or less when the time is up."""

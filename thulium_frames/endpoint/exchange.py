@@ -11,11 +11,18 @@ from thulium_frames.endpoint.settings import Settings
 from thulium_frames.errors import UnreadableAnswerError
 
 MAX_CONNECT_SECONDS = 10.0
+#: Connections that nothing was sent over for so long are closed: something on the way may have forgotten them.
+IDLE_SECONDS = 5.0
+READ_HEADERS = ("Content-Encoding", "Date", "Location", "Retry-After", "X-Request-Id")
+
+
+class HandOverError(Exception):
+    """This library cannot reach the system, and sent nothing. The other library may reach it."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: an HTTP status with its words, the headers (their names in any case), and the whole body."""
+    """What came back: an HTTP status with its words, the headers that are read here, and the whole body."""
 
     status: int
     reason: str

@@ -3,13 +3,15 @@
 import logging
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
 from thulium_frames.endpoint.deadline import Deadline
-from thulium_frames.endpoint.exchange import Answer
-from thulium_frames.endpoint.proxies import proxies_of
+from thulium_frames.endpoint.exchange import Answer, HandOverError
+from thulium_frames.endpoint.loading import load_for_good
+from thulium_frames.endpoint.proxies import Proxy, proxies_of
 from thulium_frames.endpoint.redirects import is_redirect, next_address, page_of, refuse_other_page
 from thulium_frames.endpoint.settings import Settings, proxy_variables
 from thulium_frames.endpoint.showing import shown
@@ -21,6 +23,11 @@ Parameters = Sequence[tuple[str, str]]
 _MAX_REDIRECTS = 3
 
 _log = logging.getLogger("thulium_frames")
+
+
+def best_library() -> str:
+    """The faster library where it is installed."""
+    return "pyreqwest" if find_spec("pyreqwest") else "httpx"
 
 
 class Sender(Protocol):
@@ -46,11 +53,14 @@ class _Lent:
 class Transport:
     """GET requests to one address, over kept connections that several threads share."""
 
-    def __init__(self, settings: Settings, path: str, *, connections: int) -> None:
+    def __init__(self, settings: Settings, path: str, *, connections: int, library: str | None = None) -> None:
         self.requests = 0
         """Requests sent so far, redirects counted."""
         self.era = 0
         """How often it was closed."""
+        self.library = library or best_library()
+        """The HTTP library that sends the requests: httpx or pyreqwest. Which one is certain after the first request:
+        where pyreqwest cannot keep a promise, it is httpx from then on."""
         self._settings = settings
         self._path = path
         self._connections = connections
@@ -67,9 +77,20 @@ class Transport:
         when no connection can be set up.
         """
         self._deadline.begin(seconds)
+        query = urlencode(parameters, quote_via=quote)
+        try:
+            return self._get(query, era)
+        except HandOverError as error:
+            _log.debug("pyreqwest cannot go on: %s", error)
+            return self._get(query, era)
+
+    def _get(self, query: str, era: int) -> Answer:
         lent = self._lend(era)
         try:
-            return self._follow(lent.sender, urlencode(parameters, quote_via=quote))
+            return self._follow(lent.sender, query)
+        except HandOverError:
+            self._hand_over(lent)
+            raise
         finally:
             self._take_back(lent)
 
@@ -98,15 +119,38 @@ class Transport:
         if is_done:
             lent.close()
 
+    def _hand_over(self, lent: _Lent) -> None:
+        """Let httpx send the requests that begin from now on."""
+        with self._lock:
+            self.library = "httpx"
+            if self._kept is lent:
+                self._kept = None
+
     def _open(self) -> Sender:
         settings = self._settings
         variables = {} if settings.is_loopback else proxy_variables()  # no proxy stands between this machine and itself
         proxies = proxies_of(settings.url, variables)
-        if settings.url.startswith("https:"):
-            _ = self._trust.context  # tells early what is wrong with it
+        sender = self._fast_sender(proxies) if self.library == "pyreqwest" else None
+        self.library = "pyreqwest" if sender else "httpx"
+        _log.debug("requests are sent by %s", self.library)
+        return sender or self._sender(proxies)
+
+    def _fast_sender(self, proxies: Mapping[str, Proxy]) -> Sender | None:
+        """A sender by pyreqwest; None where it cannot keep every promise."""
+        load_for_good("pyreqwest.client")
+        from thulium_frames.endpoint.by_pyreqwest import PyreqwestSender, can_send
+
+        if not can_send(self._settings, proxies):
+            return None
+        try:
+            return PyreqwestSender(self._settings, self._trust, self._deadline, connections=self._connections)
+        except HandOverError:
+            return None
+
+    def _sender(self, proxies: Mapping[str, Proxy]) -> Sender:
         from thulium_frames.endpoint.by_httpx import HttpxSender
 
-        return HttpxSender(settings, proxies, self._trust, self._deadline, connections=self._connections)
+        return HttpxSender(self._settings, proxies, self._trust, self._deadline, connections=self._connections)
 
     def _follow(self, sender: Sender, query: str) -> Answer:
         """Send the request, and follow redirects that are safe to follow."""
@@ -123,4 +167,9 @@ class Transport:
     def _send(self, sender: Sender, address: str) -> Answer:
         with self._lock:
             self.requests += 1
-        return sender.send(address)
+        try:
+            return sender.send(address)
+        except HandOverError:
+            with self._lock:
+                self.requests -= 1
+            raise

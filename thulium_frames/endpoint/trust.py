@@ -35,6 +35,17 @@ class Trust:
             ) from error
         return context
 
+    @property
+    def more_authorities(self) -> bytes | None:
+        """What to trust besides the operating system, as PEM. None when the settings name all that is trusted.
+
+        Raises SettingsError like `context`.
+        """
+        if any(certificate_places()):
+            _ = self.context
+            return None
+        return Path(certifi.where()).read_bytes()
+
     def set_alpn_protocols(self, names: list[str]) -> None:
         self.context.set_alpn_protocols(names)
 
