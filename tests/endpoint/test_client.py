@@ -25,7 +25,7 @@ import pytest
 import trustme
 import zstandard
 
-from tests.endpoint.conftest import BY_HTTPX
+from tests.endpoint.libraries import BY_HTTPX
 from tests.scripted import Answer, Script, Then, answer, serving
 from thulium_frames.endpoint.client import Client, StoppedError
 from thulium_frames.endpoint.pacing import Pace

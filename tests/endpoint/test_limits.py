@@ -13,7 +13,7 @@ import httpx
 import pytest
 import trustme
 
-from tests.endpoint.conftest import BY_HTTPX
+from tests.endpoint.libraries import BY_HTTPX
 from tests.endpoint.test_client import PAGE, PASSWORD, QUERY, ask, client_of
 from tests.scripted import Answer, Then, answer, serving
 from thulium_frames.endpoint.by_httpx import HttpxSender
