@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -28,10 +29,38 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 Connect = Callable[..., Thulium]
 
+#: The HTTP libraries that can send requests.
+LIBRARIES = [
+    "httpx",
+    pytest.param("pyreqwest", marks=pytest.mark.skipif(not find_spec("pyreqwest"), reason="the extra `fast`")),
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--library", choices=["httpx", "pyreqwest"], help="sends the requests of this process")
+
 
 def pytest_xdist_auto_num_workers() -> int:
     """One more worker than there are cores, because many tests wait for a process or a socket of their own."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _chosen_library(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The faster one that is installed, unless the command line of the tests says another."""
+    with pytest.MonkeyPatch.context() as patch:
+        if chosen := request.config.getoption("--library"):
+            patch.setattr("thulium_frames.endpoint.transport.best_library", lambda: chosen)
+        yield
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Runs a test with each HTTP library. It sends the requests wherever it can."""
+    chosen: str = request.param
+    monkeypatch.setattr("thulium_frames.endpoint.transport.best_library", lambda: chosen)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)  # pyreqwest cannot do with it
+    return chosen
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 ROWS = 250
-PEERS = ["httpx", "httpx+polars", "export", "to_polars"]
+PEERS = ["httpx", "httpx+polars", "export", "export fast", "to_polars"]
+OVER_TLS = ["httpx", "export", "export fast"]
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     """The printed and the written results."""
     output = tmp_path_factory.mktemp("benchmarks") / "results.json"
-    options = ["--rows", str(ROWS), "--runs", "1", "--only", "download", "unstable", "dirty", "startup"]
+    options = ["--rows", str(ROWS), "--runs", "1", "--only", "download", "unstable", "dirty", "tls", "startup"]
     command = [sys.executable, "-m", "tests.benchmarks", *options, "--peers", *PEERS, "-o", str(output)]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -25,7 +26,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]
 
 def test_each_job_is_printed_and_written(told: tuple[str, dict[str, Any]]) -> None:
     printed, written = told
-    assert [result["job"] for result in written["results"]] == ["download", "unstable", "dirty", "startup"]
+    assert [result["job"] for result in written["results"]] == ["download", "unstable", "tls", "dirty", "startup"]
     assert all(result["title"] in printed for result in written["results"])
 
 
@@ -44,11 +45,21 @@ def test_lakes_have_all_rows(told: tuple[str, dict[str, Any]]) -> None:
         "httpx": None,
         "httpx+polars": ROWS,
         "export": ROWS,
+        "export fast": ROWS,
         "to_polars": None,
     }
 
 
+def test_both_libraries_are_measured_over_tls(told: tuple[str, dict[str, Any]]) -> None:
+    tls = told[1]["results"][2]
+    assert [outcome["peer"] for outcome in tls["outcomes"]] == OVER_TLS
+    for outcome in tls["outcomes"]:
+        (run,) = outcome["runs"]
+        assert run["cost"]["exit_code"] == 0, run["cost"]["output"]
+        assert run["ratio"] is not None
+
+
 def test_ours_lacks_nothing(told: tuple[str, dict[str, Any]]) -> None:
-    for result in told[1]["results"][1:3]:
+    for result in told[1]["results"][1:4]:
         (found,) = (outcome["runs"][0]["found"] for outcome in result["outcomes"] if outcome["peer"] == "export")
         assert found | {"bytes": 0} == dict.fromkeys(found, 0) | {"rows": ROWS}

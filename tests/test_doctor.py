@@ -10,6 +10,7 @@ import pytest
 from tests.cli.test_cli import PROGRAM, environment
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames.doctor import Findings, examine
+from thulium_frames.endpoint.transport import best_library
 from thulium_frames.errors import AuthenticationError
 from thulium_frames.simulator import Centre, Faults, GeneratedCalls, create_app, running
 
@@ -48,6 +49,10 @@ def test_the_vendor_s_page_is_what_it_finds_by_default(connect: Connect) -> None
 )
 def test_what_differs_is_told(connect: Connect, faults: Faults, name: str, value: object) -> None:
     assert getattr(findings(connect, faults), name) == value
+
+
+def test_the_library_that_sends_the_requests_is_told(connect: Connect) -> None:
+    assert findings(connect).sent_by == best_library()
 
 
 def test_an_order_that_changes_is_told(connect: Connect) -> None:

@@ -12,6 +12,8 @@ from thulium_frames import Lake, scan_lake
 from thulium_frames.reading import Reading
 from thulium_frames.simulator import Centre, Faults, GeneratedCalls, LakeCalls, create_app, running
 
+pytestmark = pytest.mark.usefixtures("library")
+
 SIZES = [
     Reading(page_rows=100),
     Reading(page_rows=1, window_rows=4, ahead_rows=8),

@@ -46,7 +46,8 @@ FREE = {"cli", "__main__", "__init__"}
 
 #: Libraries that one room, or single files, alone know.
 OWNERS = {
-    "httpx": {"endpoint.transport"},
+    "httpx": {"endpoint.by_httpx"},
+    "pyreqwest": {"endpoint.by_pyreqwest"},
     "httpcore": {"endpoint.limits"},
     "zstandard": {"endpoint.bodies"},
     "truststore": {"endpoint.trust"},
@@ -67,6 +68,7 @@ HEAVY = [
     "polars",
     "pyarrow",
     "httpx",
+    "pyreqwest",
     "starlette",
     "rich",
     "pandas",
@@ -213,6 +215,26 @@ def test_the_decoder_loads_no_http() -> None:
     assert "httpx" not in loaded_after(
         "import thulium_frames.records.decode, thulium_frames.reading.crew, thulium_frames.lake.lake"
     )
+
+
+def test_sending_requests_loads_nothing_of_a_terminal() -> None:
+    """httpx has a command line of its own, which loads rich. Whoever wants it can still have it."""
+    loaded = loaded_after("import thulium_frames.endpoint.by_httpx")
+    assert "httpx" in loaded
+    assert not loaded & {"click", "rich", "pygments"}
+    assert "rich" in loaded_after("import thulium_frames.endpoint.by_httpx, httpx._main")
+
+
+def test_only_the_library_that_sends_the_requests_is_loaded() -> None:
+    pytest.importorskip("pyreqwest", reason="the extra `fast` is not installed")
+    app = create_app(GeneratedCalls(Centre(seed=1, calls_per_day=50), date(2024, 7, 1), date(2024, 7, 2)))
+    with running(app) as url:
+        loaded = loaded_after(f"""
+from thulium_frames import Thulium
+Thulium({url!r}, "demo", "demo").connections().count()
+""")
+    assert "pyreqwest" in loaded
+    assert not loaded & {"httpx", "httpcore"}
 
 
 @pytest.mark.parametrize("last", ["2024-07-02", "2024-06-30"], ids=["calls", "no calls"])

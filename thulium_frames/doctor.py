@@ -41,6 +41,8 @@ class Findings:
     """Fields that are unknown or did not fit their column, with the number of rows."""
     impossible_durations: int
     """How many of the `page_rows` have a duration that is negative, longer than a day or contradicts the other."""
+    sent_by: str
+    """The HTTP library that sent the requests: httpx or pyreqwest."""
 
 
 def examine(thulium: Thulium) -> Findings:
@@ -61,6 +63,7 @@ def examine(thulium: Thulium) -> Findings:
         time_zone_fits=_time_zone_fits(frame),
         rescued=_rescued(frame),
         impossible_durations=metrics.impossible_durations(frame)["impossible_durations"].item(),
+        sent_by=thulium.client.library,
     )
 
 

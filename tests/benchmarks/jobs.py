@@ -13,8 +13,9 @@ import msgspec
 import polars as pl
 
 from tests.benchmarks.archive import build, load
+from tests.benchmarks.certificates import issue
 from tests.benchmarks.lakes import findings, truth_of
-from tests.benchmarks.peers import EXPORT, PEERS, YARDSTICK, Errand, Peer
+from tests.benchmarks.peers import EXPORT, FAST_EXPORT, PEERS, YARDSTICK, Errand, Peer
 from tests.benchmarks.process import Cost, System, measured, serving
 from tests.benchmarks.results import Outcome, Result, Run
 
@@ -26,6 +27,8 @@ _STARTS: Final = {
     "import thulium_frames": [sys.executable, "-c", "import thulium_frames"],
     "thulium-frames --help": [_PROGRAM, "--help"],
 }
+#: The peers of the job tls: how every other program trusts a private authority is its own affair.
+_OVER_TLS: Final = (YARDSTICK, EXPORT, FAST_EXPORT)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class Job:
     dirty: bool = False
     workers: int = 4
     only_ours: bool = False
+    tls: bool = False
+
+    def has(self, peer: Peer) -> bool:
+        return (peer.is_ours or not self.only_ours) and (peer in _OVER_TLS or not self.tls)
 
 
 def jobs(rows: Sequence[int]) -> list[Job]:
@@ -51,6 +58,7 @@ def jobs(rows: Sequence[int]) -> list[Job]:
         Job("limit", 50_000, ", 100 requests a second, the others get 429", ("--limit", "100")),
         Job("unstable", few, ", equal dates in another order each time", ("--unstable",), is_faulty=True),
         Job("dirty", few, ', now and then "" for a number, or an unknown field', is_faulty=True, dirty=True),
+        Job("tls", max(rows), ", over TLS", tls=True),
         *(Job("memory", number, ", ours alone", only_ours=True) for number in (50_000, 1_000_000)),
     ]
 
@@ -88,10 +96,11 @@ class Bench:
     def _compare(self, job: Job, folder: Path) -> Result:
         archive = load(folder, job.rows)
         truth = truth_of(archive) if job.is_faulty else None
-        peers = [peer for peer in self._peers if peer.is_ours or not job.only_ours]
+        certificates = issue(self._folder / "certificates") if job.tls else None
+        peers = [peer for peer in self._peers if job.has(peer)]
         runs: dict[str, list[Run]] = {peer.name: [] for peer in peers}
-        with serving(folder, job.rows, *job.server) as system:
-            errand = Errand(system.url, job.rows, archive.last_day, self._folder / "lake", job.workers)
+        with serving(folder, job.rows, *job.server, certificates=certificates) as system:
+            errand = Errand(system.url, job.rows, archive.last_day, self._folder / "lake", job.workers, certificates)
             for number in range(self._runs):
                 self._round(f"{job.name} {job.rows:,}, round {number + 1}", system, errand, runs, truth)
         title = f"{job.name}: {job.rows:,} rows, {archive.bytes_per_row:.0f} bytes of JSON each{job.note}"

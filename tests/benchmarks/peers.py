@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmarks.archive import FIRST_DAY
+from tests.benchmarks.certificates import Certificates
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,12 @@ class Errand:
     last_day: date
     folder: Path
     workers: int
+    certificates: Certificates | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         system = {"THULIUM_URL": self.url, "THULIUM_USER": "demo", "THULIUM_PASSWORD": "demo"}
+        system |= self.certificates.environment if self.certificates else {}
         return system | {"FIRST_DAY": str(FIRST_DAY), "LAST_DAY": str(self.last_day)}
 
 
@@ -51,16 +54,18 @@ class Peer:
 
 
 class Export(Peer):
-    """Our command line."""
+    """Our command line. The script names the HTTP library that sends its requests."""
 
     def command(self, errand: Errand) -> list[str]:
         dates = ["--from", str(FIRST_DAY), "--to", str(errand.last_day)]
-        export = [sys.executable, "-m", "thulium_frames", "export", str(errand.folder)]
+        by_library = [sys.executable, "-m", "tests.benchmarks.scripts.export_by", self.script]
+        export = [*by_library, "export", str(errand.folder)]
         return [*export, *dates, "--workers", str(errand.workers)]
 
 
 YARDSTICK: Final = Peer("httpx", "httpx_loop", ("httpx",))
-EXPORT: Final = Export("export", "", (), in_flight=0)
+EXPORT: Final = Export("export", "httpx", (), in_flight=0)
+FAST_EXPORT: Final = Export("export fast", "pyreqwest", ("pyreqwest",), in_flight=0)
 PEERS: Final = (
     YARDSTICK,
     Peer("httpx+polars", "httpx_polars", ("httpx", "polars")),
@@ -69,5 +74,6 @@ PEERS: Final = (
     Peer("polars-api", "polars_api_lake", ("polars_api",), in_flight=32),
     Peer("dlt", "dlt_lake", ("dlt",)),
     EXPORT,
+    FAST_EXPORT,
     Peer("to_polars", "to_polars", (), in_flight=0),
 )

@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from typing import Final
 import httpx
 import msgspec
 import tenacity
+
+from tests.benchmarks.certificates import Certificates
 
 ROOT: Final = Path(__file__).parents[2]
 _LAUNCHER: Final = [sys.executable, "-S", "-E", str(Path(__file__).with_name("launcher.py"))]
@@ -59,22 +62,27 @@ class System:
     """A running server."""
 
     url: str
+    certificates: Certificates | None = None
 
     def requests(self) -> int:
         """How many requests the API got since the last call of this method."""
-        return int(httpx.get(f"{self.url}/reset").json()["requests"])
+        trust = ssl.create_default_context(cafile=self.certificates.authority) if self.certificates else True
+        return int(httpx.get(f"{self.url}/reset", verify=trust).json()["requests"])
 
 
 @contextmanager
-def serving(folder: Path, rows: int, *options: str) -> Iterator[System]:
-    """A server of the first `rows` records of an archive."""
+def serving(folder: Path, rows: int, *options: str, certificates: Certificates | None = None) -> Iterator[System]:
+    """A server of the first `rows` records of an archive, over TLS when there are certificates."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "tests.benchmarks.server", str(folder)]
-    process = subprocess.Popen([*command, "--port", str(port), "--rows", str(rows), *options], cwd=ROOT)
+    command += ["--port", str(port), "--rows", str(rows), *options]
+    if certificates:
+        command += ["--chain", str(certificates.chain), "--key", str(certificates.key)]
+    process = subprocess.Popen(command, cwd=ROOT)
     try:
-        system = System(f"http://127.0.0.1:{port}")
+        system = System(f"http{'s' if certificates else ''}://127.0.0.1:{port}", certificates)
         _await(system, process)
         yield system
     finally:

@@ -14,7 +14,7 @@ from tests.benchmarks.lakes import Findings
 from tests.benchmarks.process import Cost
 
 _PACKAGES: Final = (
-    *("thulium-frames", "httpx", "polars", "pyarrow", "pandas", "msgspec", "granian"),
+    *("thulium-frames", "httpx", "polars", "pyarrow", "pandas", "msgspec", "granian", "pyreqwest"),
     *("daft", "duckdb", "polars-api", "dlt"),
 )
 

@@ -95,11 +95,20 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--unstable", action="store_true")
+    for name in ("chain", "key"):
+        parser.add_argument(f"--{name}", type=Path)
     given = parser.parse_args()
     application = Application(
         load(given.folder, given.rows), latency=given.latency, limit=given.limit, unstable=given.unstable
     )
-    server = Server(application, port=given.port, interface=Interfaces.RSGI, log_enabled=False)
+    server = Server(
+        application,
+        port=given.port,
+        interface=Interfaces.RSGI,
+        log_enabled=False,
+        ssl_cert=given.chain,
+        ssl_key=given.key,
+    )
     asyncio.run(server.serve())
 
 

@@ -5,7 +5,9 @@ import gzip
 import inspect
 import json
 import logging
+import os
 import re
+import signal
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +25,7 @@ import pytest
 import trustme
 import zstandard
 
+from tests.endpoint.libraries import BY_HTTPX
 from tests.scripted import Answer, Script, Then, answer, serving
 from thulium_frames.endpoint.client import Client, StoppedError
 from thulium_frames.endpoint.pacing import Pace
@@ -40,6 +43,8 @@ from thulium_frames.errors import (
     UnreadableAnswerError,
 )
 from thulium_frames.records import Page, read_page
+
+pytestmark = pytest.mark.usefixtures("library")
 
 PASSWORD = "tajne-hasło"
 PHONE = "48600700800"
@@ -750,10 +755,21 @@ def test_the_library_below_logs_no_filter_either(caplog: pytest.LogCaptureFixtur
 
 def test_requests_and_new_tries_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "thulium_frames")
-    with asking([answer(status=500), PAGE]) as (client, _):
+    with asking([PAGE, answer(status=500), PAGE]) as (client, _):
+        ask(client)
+        caplog.clear()
         ask(client)
     levels = [(record.levelno, record.name) for record in caplog.records if record.name == "thulium_frames"]
     assert levels == [(logging.INFO, "thulium_frames"), (logging.DEBUG, "thulium_frames")]
+
+
+def test_the_library_that_sends_the_requests_is_told(caplog: pytest.LogCaptureFixture, library: str) -> None:
+    caplog.set_level(logging.DEBUG, "thulium_frames")
+    with asking([PAGE]) as (client, _):
+        ask(client)
+        ask(client)
+    assert client.library == library
+    assert [record.getMessage() for record in caplog.records].count(f"requests are sent by {library}") == 1
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
@@ -764,9 +780,9 @@ def test_a_password_that_the_system_repeats_is_not_shown(caplog: pytest.LogCaptu
     assert PASSWORD not in str(error) + caplog.text
 
 
-def test_the_cause_of_a_failed_connection_is_kept() -> None:
+def test_the_cause_of_a_failed_connection_is_kept(library: str) -> None:
     error, _ = failure_of([Answer(b"", Then.RESET)])
-    assert isinstance(error.__cause__, httpx.HTTPError)
+    assert type(error.__cause__).__module__.partition(".")[0] == library
 
 
 # --- TLS
@@ -871,12 +887,13 @@ def an_error(kind: type[Exception]) -> Exception:
     return kind(**{name: known[name] for name in given if name in known})
 
 
+@BY_HTTPX
 @pytest.mark.parametrize("kind", foreign_errors(), ids=lambda kind: kind.__name__)
 def test_every_error_of_httpx_becomes_one_of_ours(monkeypatch: pytest.MonkeyPatch, kind: type[Exception]) -> None:
     def fail(*_: object, **__: object) -> httpx.Response:
         raise an_error(kind)
 
-    monkeypatch.setattr(httpx.Client, "send", fail)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", fail)
     with client_of(NOBODY) as client, pytest.raises(ApiError) as caught:
         ask(client)
     assert type(caught.value.__cause__) is kind
@@ -887,6 +904,7 @@ def test_the_errors_of_httpx_are_enumerated() -> None:
     assert len(foreign_errors()) >= 25
 
 
+@BY_HTTPX
 @pytest.mark.parametrize(
     ("kind", "tries"),
     [
@@ -903,7 +921,7 @@ def test_only_what_may_pass_is_sent_again(
     def fail(*_: object, **__: object) -> httpx.Response:
         raise kind("what happened")
 
-    monkeypatch.setattr(httpx.Client, "send", fail)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", fail)
     with client_of(NOBODY) as client, pytest.raises(ApiError):
         ask(client)
     assert client.requests == tries
@@ -925,6 +943,24 @@ def test_an_error_of_the_reader_is_its_own_and_not_tried_again() -> None:
 
 
 # --- a reader leaves early
+
+
+def test_an_interrupt_ends_a_request_at_once() -> None:
+    """Of the thread that gets signals, however long the answer may still take."""
+
+    class Interrupting(list[Answer]):
+        def __getitem__(self, _: Any) -> Any:
+            os.kill(os.getpid(), signal.SIGINT)
+            may_end.wait(60)
+            return PAGE
+
+    may_end = threading.Event()
+    patient = RetryPolicy(timeout=600, budget=600)
+    with serving([PAGE]) as script, client_of(script.url, retries=patient) as client:
+        script.answers = Interrupting([PAGE])
+        with pytest.raises(KeyboardInterrupt):
+            ask(client)
+        may_end.set()
 
 
 @pytest.mark.parametrize("given", [answer(status=500), answer(status=429, Retry_After="3600")])

@@ -11,6 +11,8 @@ from thulium_frames.endpoint.proxies import proxies_of
 from thulium_frames.endpoint.settings import proxy_variables, resolve
 from thulium_frames.errors import ApiError, SettingsError
 
+pytestmark = pytest.mark.usefixtures("library")
+
 VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
 HIDDEN = "tajne"
 

@@ -54,6 +54,7 @@ def angry_url() -> Iterator[str]:
         yield address
 
 
+@pytest.mark.usefixtures("library")
 def test_it_reaches_the_system_whole(url: str) -> None:
     assert Thulium(url, USER, PASSWORD).connections().count() > 0
 
@@ -97,6 +98,7 @@ def test_the_lake_holds_nothing_of_it(url: str, tmp_path: Path) -> None:
             assert USER not in path.read_bytes().decode("utf-8", errors="replace")
 
 
+@pytest.mark.usefixtures("library")
 def test_no_log_at_any_level_tells_it(angry_url: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), Thulium(angry_url, USER, PASSWORD, retries=IMPATIENT) as thulium:
         for _ in range(5):
@@ -108,6 +110,7 @@ def test_no_log_at_any_level_tells_it(angry_url: str, caplog: pytest.LogCaptureF
     assert_nothing_told(caplog.text)
 
 
+@pytest.mark.usefixtures("library")
 def test_no_error_and_no_traceback_tells_it(angry_url: str) -> None:
     told = 0
     for user, password in ((USER, PASSWORD), (USER, PASSWORD + "x")):
@@ -120,6 +123,7 @@ def test_no_error_and_no_traceback_tells_it(angry_url: str) -> None:
     assert told >= 4
 
 
+@pytest.mark.usefixtures("library")
 def test_a_system_that_echoes_the_credentials_is_not_repeated() -> None:
     async def echo(request: Request) -> JSONResponse:
         sent = base64.b64decode(request.headers["Authorization"].split()[1]).decode()
@@ -131,6 +135,7 @@ def test_a_system_that_echoes_the_credentials_is_not_repeated() -> None:
     assert_nothing_told(f"{caught.value} {caught.value.request_id}")
 
 
+@pytest.mark.usefixtures("library")
 def test_no_repr_tells_it(url: str) -> None:
     thulium = Thulium(url, USER, PASSWORD)
     calls = thulium.connections(date_from=FIRST)
@@ -139,6 +144,7 @@ def test_no_repr_tells_it(url: str) -> None:
     assert_nothing_told(" ".join(map(repr, shown)))
 
 
+@pytest.mark.usefixtures("library")
 def test_it_is_not_pickled(url: str) -> None:
     thulium = Thulium(url, USER, PASSWORD)
     for secretive in (thulium, thulium.connections(), thulium.client):
@@ -146,6 +152,7 @@ def test_it_is_not_pickled(url: str) -> None:
             pickle.dumps(secretive)
 
 
+@pytest.mark.usefixtures("library")
 def test_a_url_with_credentials_works_and_is_shown_without_them(url: str) -> None:
     thulium = Thulium(url.replace("://", f"://{quote(USER)}:{quote(PASSWORD, safe='')}@"))
     assert thulium.connections().count() > 0

@@ -60,6 +60,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("given", ANSWERS)
 def test_no_error_and_no_log_holds_a_character_that_steers_a_terminal(
     given: str, caplog: pytest.LogCaptureFixture
@@ -74,6 +75,7 @@ def test_no_error_and_no_log_holds_a_character_that_steers_a_terminal(
         assert KEPT in str(error)
 
 
+@pytest.mark.usefixtures("library")
 def test_a_proxy_that_refuses_steers_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even in the traceback that `--debug` shows."""
     with serving([answer(b"", 502, "\x1b[31mNo\x07 Tunnel")]) as proxy:
@@ -83,6 +85,7 @@ def test_a_proxy_that_refuses_steers_no_terminal(monkeypatch: pytest.MonkeyPatch
     assert_harmless("".join(traceback.format_exception(caught.value)))
 
 
+@pytest.mark.usefixtures("library")
 def test_a_password_that_a_redirect_repeats_is_not_shown() -> None:
     error, _ = failure_of([redirect("/login/abc123secret?x=1"), PAGE] * 4, password="abc123secret")
     assert "/login/***" in str(error)

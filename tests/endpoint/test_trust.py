@@ -13,6 +13,8 @@ from tests.scripted import serving
 from thulium_frames.endpoint.trust import Trust
 from thulium_frames.errors import ApiError, SettingsError
 
+pytestmark = pytest.mark.usefixtures("library")
+
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ def _in_words(found: Findings) -> list[tuple[str, str]]:
     few = "too few calls to tell"
     zone, rescued = found.time_zone, ", ".join(f"{name} ({rows})" for name, rows in found.rescued.items())
     return [
+        ("sent by", found.sent_by),
         ("calls", f"{found.calls:,} in all, by the system's count"),
         ("page", f"{found.page_rows} rows came where 100 were asked for"),
         ("order", found.order or few),

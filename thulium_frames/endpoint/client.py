@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 from weakref import WeakKeyDictionary
 
+from thulium_frames.endpoint.exchange import Answer
 from thulium_frames.endpoint.pacing import Pace
 from thulium_frames.endpoint.refusals import (
     asks_to_slow_down,
@@ -18,7 +19,7 @@ from thulium_frames.endpoint.refusals import (
 from thulium_frames.endpoint.retries import Attempts, RetryPolicy, TryAgainError
 from thulium_frames.endpoint.settings import Settings
 from thulium_frames.endpoint.showing import shown
-from thulium_frames.endpoint.transport import Answer, Parameters, Transport
+from thulium_frames.endpoint.transport import Parameters, Transport
 from thulium_frames.errors import ForeignAnswerError, SettingsError, ThuliumFramesError, UnreadableAnswerError
 
 T = TypeVar("T")
@@ -39,11 +40,11 @@ class StoppedError(Exception):
 class Client:
     """The API of one system, for several threads at once."""
 
-    def __init__(self, settings: Settings, *, workers: int, retries: RetryPolicy) -> None:
+    def __init__(self, settings: Settings, *, workers: int, retries: RetryPolicy, library: str | None = None) -> None:
         self.has_answered = False
         self._settings = settings
         self._retries = retries
-        self._transport = Transport(settings, _PATH, connections=workers)
+        self._transport = Transport(settings, _PATH, connections=workers, library=library)
         self._pace = Pace(workers)
         self._eras: WeakKeyDictionary[threading.Event, int] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -52,6 +53,11 @@ class Client:
     def requests(self) -> int:
         """Requests sent so far, retries counted."""
         return self._transport.requests
+
+    @property
+    def library(self) -> str:
+        """The HTTP library that sends the requests, certain after the first one: httpx, or pyreqwest where it can."""
+        return self._transport.library
 
     def close(self) -> None:
         """Close the kept connections, each as soon as no request uses it.

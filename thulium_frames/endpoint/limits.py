@@ -1,15 +1,13 @@
-"""How long one try may take: a deadline that each wait on the network obeys, however slowly the bytes come.
+"""A deadline that each wait on the network obeys, however slowly the bytes come.
 
 The HTTP library knows a limit for each wait only, so a server that sends a byte a second holds it for ever. Here every
 wait of a try (for a name, a connection, TLS, a byte in either direction) gets at most what is left of its time.
 """
 
 import ipaddress
-import math
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -17,40 +15,11 @@ from typing import Any, TypeVar
 
 import httpcore
 
+from thulium_frames.endpoint.deadline import Deadline
+
 T = TypeVar("T")
 
 _TLS_BYTES = 2**16
-
-
-class Deadline(threading.local):
-    """When the try of this thread must end. Each thread has its own."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._end = math.inf
-        self.seconds = math.inf
-        """How long the try may take as a whole."""
-
-    def begin(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._end = self._clock() + seconds
-
-    @property
-    def is_over(self) -> bool:
-        return self._clock() >= self._end
-
-    def check(self) -> None:
-        """Raises TimeoutError when the time is up."""
-        if self.is_over:
-            raise TimeoutError
-
-    def limit(self, timeout: float | None, late: type[httpcore.TimeoutException]) -> float | None:
-        """How long the next wait may take, in seconds; None is for ever. Raises `late` when the time is up."""
-        left = self._end - self._clock()
-        if left <= 0:
-            raise late
-        limit = left if timeout is None else min(timeout, left)
-        return None if limit == math.inf else limit
 
 
 class TimedBackend(httpcore.NetworkBackend):

@@ -7,9 +7,9 @@ import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from thulium_frames.endpoint.exchange import Answer
 from thulium_frames.endpoint.settings import Secret
 from thulium_frames.endpoint.showing import shown
-from thulium_frames.endpoint.transport import Answer
 from thulium_frames.errors import ApiError, AuthenticationError, RequestRejectedError
 
 _MAY_PASS = (408, 425, 429)

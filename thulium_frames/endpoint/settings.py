@@ -61,6 +61,10 @@ class Settings:
     """Where the password came from, in words."""
 
     @property
+    def is_https(self) -> bool:
+        return self.url.startswith("https:")
+
+    @property
     def is_loopback(self) -> bool:
         return _is_loopback(urlsplit(self.url).hostname or "")
 

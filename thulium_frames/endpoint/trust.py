@@ -5,9 +5,6 @@ import ssl
 from functools import cached_property
 from pathlib import Path
 
-import certifi
-import truststore
-
 from thulium_frames.endpoint.settings import certificate_places
 from thulium_frames.errors import SettingsError
 
@@ -27,13 +24,22 @@ class Trust:
                 return ssl.create_default_context(cafile=file)
             if folder:
                 return _of_folders(folder)
-            context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.load_verify_locations(certifi.where())  # slim containers have no certificates of their own
+            return _of_the_system()
         except (OSError, ValueError) as error:
             raise SettingsError(
                 f"the trusted certificates cannot be read: {error}. Look at SSL_CERT_FILE and SSL_CERT_DIR"
             ) from error
-        return context
+
+    @property
+    def more_authorities(self) -> bytes | None:
+        """What to trust besides the operating system, as PEM. None when the settings name all that is trusted.
+
+        Raises SettingsError like `context`.
+        """
+        if any(certificate_places()):
+            _ = self.context
+            return None
+        return _public_authorities().read_bytes()
 
     def set_alpn_protocols(self, names: list[str]) -> None:
         self.context.set_alpn_protocols(names)
@@ -42,6 +48,20 @@ class Trust:
         self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *, server_hostname: str | None
     ) -> ssl.SSLObject:
         return self.context.wrap_bio(incoming, outgoing, server_hostname=server_hostname)
+
+
+def _of_the_system() -> ssl.SSLContext:
+    import truststore  # here, because most of what this file is for needs neither it nor certifi: they take 15 ms
+
+    context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(_public_authorities())  # slim containers have no certificates of their own
+    return context
+
+
+def _public_authorities() -> Path:
+    import certifi
+
+    return Path(certifi.where())
 
 
 def _of_folders(folders: str) -> ssl.SSLContext:
