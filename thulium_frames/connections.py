@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from thulium_frames.bounds import Bound
-from thulium_frames.endpoint import Client, Filters, RetryPolicy, resolve, time_zone_of
+from thulium_frames.endpoint import MOST_IN_FLIGHT, Client, Filters, RetryPolicy, resolve, time_zone_of
 from thulium_frames.errors import FilterError, SettingsError, UnreadableDateError
 from thulium_frames.reading import Grain, Piece, Reading, Span, read_pieces
 from thulium_frames.records import HeldCall, Page, described, read_page
@@ -45,9 +45,10 @@ class Thulium:
     THULIUM_PASSWORD_FILE, THULIUM_PASSWORD, the netrc file (with `netrc=True`), and `ask`, which is called with a
     prompt (like `getpass.getpass`).
 
-    `time_zone` is that of the system's wall clock; the default is Europe/Warsaw. `workers` is how many requests may be
-    in flight at once. `retries` says when a request is given up, in seconds and tries; `reading` says in what sizes
-    calls are read, in rows. Nothing is sent before calls are asked for. Raises SettingsError.
+    `time_zone` is that of the system's wall clock; the default is Europe/Warsaw. At most `workers` requests are in
+    flight at once. How many there are finds itself: from 4, up to 32 while the system's answers do not get slower.
+    `retries` says when a request is given up, in seconds and tries; `reading` says in what sizes calls are read, in
+    rows. Nothing is sent before calls are asked for. Raises SettingsError.
     """
 
     def __init__(
@@ -61,20 +62,20 @@ class Thulium:
         ask: Callable[[str], str] | None = None,
         allow_http: bool = False,
         time_zone: str | None = None,
-        workers: int = 4,
+        workers: int | None = None,
         reading: Reading = Reading(),  # noqa: B008  # immutable
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008  # immutable
     ) -> None:
         self._settings = resolve(
             url, user, password, password_file=password_file, use_netrc=netrc, ask=ask, allow_http=allow_http
         )
-        if workers < 1:
+        if workers is not None and workers < 1:
             raise SettingsError(f"workers are at least 1, not {workers}")
         self.time_zone = _checked_zone(time_zone_of(time_zone))
-        self.workers = workers
+        self.workers = MOST_IN_FLIGHT if workers is None else workers
         self.reading = reading
         self.grain = Grain()
-        self.client = Client(self._settings, workers=workers, retries=retries)
+        self.client = Client(self._settings, workers=self.workers, retries=retries)
 
     def __repr__(self) -> str:
         return f"Thulium({self.url!r}, user={self.user!r})"
@@ -284,7 +285,7 @@ class Connections:
             self._ask,
             partial(_to_batch, time_zone=self.thulium.time_zone, columns=columns),
             reading=reading,
-            workers=workers,
+            workers=lambda: min(workers, self.thulium.client.allowed),
             grain=self.thulium.grain,
             on_count=on_count,
         )

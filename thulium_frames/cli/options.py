@@ -68,7 +68,10 @@ _SYSTEM: _Options = {
     ),
     "allow_http": click.option("--allow-http", is_flag=True, help="Allow unencrypted http:// to another machine."),
     "workers": click.option(
-        "--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Requests in flight."
+        "--workers",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="At most N requests in flight. How many there are finds itself: from 4 to 32, while answers stay quick.",
     ),
 }
 _FILTERS: _Options = {

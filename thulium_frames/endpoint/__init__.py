@@ -6,11 +6,13 @@ the body.
 """
 
 from thulium_frames.endpoint.client import Client
+from thulium_frames.endpoint.concurrency import MOST_IN_FLIGHT
 from thulium_frames.endpoint.filters import NUMBER_FILTERS, TEXT_FILTERS, Filters
 from thulium_frames.endpoint.retries import RetryPolicy
 from thulium_frames.endpoint.settings import resolve, time_zone_of
 
 __all__ = [
+    "MOST_IN_FLIGHT",
     "NUMBER_FILTERS",
     "TEXT_FILTERS",
     "Client",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 from weakref import WeakKeyDictionary
 
+from thulium_frames.endpoint.concurrency import Concurrency
 from thulium_frames.endpoint.exchange import Answer
 from thulium_frames.endpoint.pacing import Pace
 from thulium_frames.endpoint.refusals import (
@@ -26,6 +27,7 @@ T = TypeVar("T")
 
 _OK = 200
 _TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
 _PATH = "/api/connections"
 _SHOWN = ("date_from", "date_to", "offset", "limit")  # other filters may be personal data
 _CONTINUE = "Run the same again; an export continues where it stopped."
@@ -45,7 +47,7 @@ class Client:
         self._settings = settings
         self._retries = retries
         self._transport = Transport(settings, _PATH, connections=workers, library=library)
-        self._pace = Pace(workers)
+        self._pace = Pace(Concurrency(workers))
         self._eras: WeakKeyDictionary[threading.Event, int] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -58,6 +60,11 @@ class Client:
     def library(self) -> str:
         """The HTTP library that sends the requests, certain after the first one: httpx, or pyreqwest where it can."""
         return self._transport.library
+
+    @property
+    def allowed(self) -> int:
+        """How many requests may be in flight now."""
+        return self._pace.allowed
 
     def close(self) -> None:
         """Close the kept connections, each as soon as no request uses it.
@@ -98,7 +105,7 @@ class Client:
             self.has_answered = True
             if answer.status != _OK:
                 self._refuse(answer, began)
-            self._pace.speed_up()
+            self._pace.answered(began, len(answer.body))
             _log.debug("%s: %d bytes", self._where(parameters), len(answer.body))
             return self._read(answer, read)
         except TryAgainError as failure:
@@ -133,6 +140,8 @@ class Client:
         pause = retry_after(answer)
         if asks_to_slow_down(answer):
             self._slow_down(began, self._retries.first_wait if pause is None else pause)
+        elif answer.status >= _SERVER_ERROR:
+            self._slow_down(began, 0.0)  # a system that has too much to do may fail in any way
         told = answer.status == _TOO_MANY_REQUESTS or pause is not None
         raise TryAgainError(error, told=told, pause=pause or 0.0)
 

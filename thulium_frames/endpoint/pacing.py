@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from thulium_frames.endpoint.concurrency import Concurrency
+
 _LONG_PAUSE_SECONDS = 10.0  # people who watch a run wonder what happens
 
 _log = logging.getLogger("thulium_frames")
@@ -16,25 +18,20 @@ _log = logging.getLogger("thulium_frames")
 class Pace:
     """How many requests may be in flight at once, for all workers together.
 
-    When the system tells one worker to slow down, all workers wait for the time told, and half as many requests may be
-    in flight afterwards. Each round of answers then allows one more, up to `most`.
+    `concurrency` finds that out from the answers. When the system tells one worker to slow down, all workers wait for
+    the time told, and half as many requests may be in flight afterwards.
     """
 
-    most: int
+    concurrency: Concurrency
     clock: Callable[[], float] = time.monotonic
-    _allowed: int = field(init=False)
     _busy: int = field(init=False, default=0)
-    _answers: int = field(init=False, default=0)
     _resume_at: float = field(init=False, default=0.0)
     _slowed_at: float = field(init=False, default=float("-inf"))
     _changed: threading.Condition = field(init=False, default_factory=threading.Condition)
 
-    def __post_init__(self) -> None:
-        self._allowed = self.most
-
     @property
     def allowed(self) -> int:
-        return self._allowed
+        return self.concurrency.allowed
 
     @contextmanager
     def turn(self, stop: threading.Event, on_pause: Callable[[float], object] = lambda _: None) -> Iterator[float]:
@@ -55,8 +52,9 @@ class Pace:
         while True:
             with self._changed:
                 pause = self._resume_at - self.clock()
-                if stop.is_set() or (pause <= 0 and self._busy < self._allowed):
+                if stop.is_set() or (pause <= 0 and self._busy < self.allowed):
                     self._busy += 1
+                    self.concurrency.used(self._busy)
                     return
                 if pause <= 0:
                     self._changed.wait(1.0)  # setting `stop` notifies nobody, so look again
@@ -74,14 +72,10 @@ class Pace:
             self._resume_at = max(self._resume_at, now + pause)
             if began > self._slowed_at:  # requests of one burst are told the same thing
                 self._slowed_at = now
-                self._allowed = max(1, self._allowed // 2)
-                self._answers = 0
+                self.concurrency.halve()
 
-    def speed_up(self) -> None:
-        """Note an answer. After as many answers as requests may be in flight, one more request may be."""
+    def answered(self, began: float, size: int) -> None:
+        """Note an answer of so many bytes to the request whose turn began at `began`."""
         with self._changed:
-            self._answers += 1
-            if self._answers >= self._allowed and self._allowed < self.most:
-                self._allowed += 1
-                self._answers = 0
-                self._changed.notify_all()
+            self.concurrency.answered(self.clock() - began, size)
+            self._changed.notify_all()

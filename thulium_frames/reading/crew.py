@@ -48,12 +48,13 @@ def read_pieces(
     to_batch: Callable[[Sequence[HeldCall]], pa.RecordBatch],
     *,
     reading: Reading,
-    workers: int,
+    workers: Callable[[], int],
     grain: Grain,
     on_count: Callable[[int], object],
 ) -> Generator[Piece]:
     """Read a window. Yields its pieces in time order, without gaps.
 
+    `workers` tells how many requests may be in flight now; new workers join the read when it rises.
     Nothing is sent before the first piece is asked for. Leaving the iterator early stops the workers. `on_count` is
     called once, with the count of the first answer. An error is raised after the pieces that were proven before it.
     When an answer shows that the grain is a day, what is not delivered yet is read anew.
@@ -61,17 +62,17 @@ def read_pieces(
     front = root.start
     tell = _once(on_count)
     while front < root.end:
-        crew = _Crew(ReadPlan(Window(front, root.end), reading, workers, grain), ask, tell)
+        crew = _Crew(ReadPlan(Window(front, root.end), reading, workers(), grain), ask, tell, workers)
         with suppress(GrainChangedError):
-            for piece in _pieces(crew, workers, to_batch):
+            for piece in _pieces(crew, to_batch):
                 front = piece.window.end
                 yield piece
 
 
-def _pieces(crew: _Crew, workers: int, to_batch: Callable[[Sequence[HeldCall]], pa.RecordBatch]) -> Generator[Piece]:
+def _pieces(crew: _Crew, to_batch: Callable[[Sequence[HeldCall]], pa.RecordBatch]) -> Generator[Piece]:
     built: dict[datetime, Piece] = {}  # by their starts
     try:
-        crew.start(workers)
+        crew.start()
         to_batch(())  # loads what builds columns, while the first request is under way
         while (run := crew.next_run()) is not None:
             batch = rows_within(run.window, to_batch(run.calls))
@@ -99,8 +100,10 @@ def _once(tell: Callable[[int], object]) -> Callable[[int], None]:
 class _Crew:
     """The workers. They wait for the network and read pages. The thread that takes the pieces builds the columns."""
 
-    def __init__(self, plan: ReadPlan, ask: Ask, on_count: Callable[[int], object]) -> None:
+    def __init__(self, plan: ReadPlan, ask: Ask, on_count: Callable[[int], object], workers: Callable[[], int]) -> None:
         self._ask, self._on_count = ask, on_count
+        self._workers = workers
+        self._started = 0
         self._plan = plan
         self._stop = threading.Event()
         self._proven: dict[datetime, ProvenRun] = {}  # by their starts
@@ -123,9 +126,15 @@ class _Crew:
         with self._changed:
             self._changed.notify_all()
 
-    def start(self, workers: int) -> None:
-        for number in range(workers):
-            threading.Thread(target=self._work, name=f"thulium-frames-{number}", daemon=True).start()
+    def start(self) -> None:
+        with self._changed:
+            self._let_more_join()
+
+    def _let_more_join(self) -> None:
+        while self._started < self._workers():
+            name = f"thulium-frames-{self._started}"
+            self._started += 1
+            threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def next_run(self) -> ProvenRun | None:
         """Wait for the next run that is proven: the one at the front comes first. None when all are delivered."""
@@ -160,6 +169,7 @@ class _Crew:
         with self._changed:
             self._on_count(page.count)
             self._proven.update((run.window.start, run) for run in self._plan.receive(read, page))
+            self._let_more_join()
             self._changed.notify_all()
 
     def _give_up(self, error: BaseException) -> None:

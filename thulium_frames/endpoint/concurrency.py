@@ -1,0 +1,76 @@
+"""How many requests at once a system bears, found out from how long its answers take. Pure."""
+
+from dataclasses import dataclass, field
+from statistics import median
+
+#: So many at once burden no system, so slow answers alone never lead below this.
+FEW = 4
+#: More at once are never sent, however fast the answers come.
+MOST_IN_FLIGHT = 32
+#: How many times as long as the quickest an answer may take. While it is quicker, more requests are tried; when it is
+#: slower, some of the requests only wait at the system, and fewer do the same work.
+_STILL_QUICK, _TOO_SLOW = 1.33, 1.6
+
+
+@dataclass
+class Concurrency:
+    """How many requests may be in flight: `allowed`, from `first` up to `most`.
+
+    A round of as many answers doubles it at first, and then adds one, as long as answers do not get slower. They are
+    compared by the median of a round, and only those of about full size: an empty answer is quick for another reason.
+    """
+
+    most: int = MOST_IN_FLIGHT
+    first: int = FEW
+    allowed: int = field(init=False)
+    _is_starting: bool = field(init=False, default=True)
+    _quickest: float = field(init=False, default=float("inf"))
+    _largest: int = field(init=False, default=0)
+    _answers: int = field(init=False, default=0)
+    _seconds: list[float] = field(init=False, default_factory=list)
+    _busiest: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.allowed = min(self.first, self.most)
+
+    def used(self, in_flight: int) -> None:
+        """Note how many requests are in flight."""
+        self._busiest = max(self._busiest, in_flight)
+
+    def answered(self, seconds: float, size: int) -> None:
+        """Note an answer that came after so many seconds, with a body of so many bytes."""
+        self._largest = max(self._largest, size)
+        if 2 * size >= self._largest:
+            self._seconds.append(seconds)
+        self._answers += 1
+        if self._answers >= self.allowed:
+            self._end_round()
+
+    def halve(self) -> None:
+        """The system has said that it has too much to do."""
+        self.allowed = max(1, self.allowed // 2)
+        self._is_starting = False
+        self._begin_round()
+
+    def _end_round(self) -> None:
+        slowness = self._slowness()
+        if slowness > _TOO_SLOW:
+            fewer = round(self.allowed * _STILL_QUICK / slowness)
+            self.allowed = min(self.allowed, max(fewer, min(FEW, self.most)))
+        elif slowness < _STILL_QUICK and 2 * self._busiest > self.allowed:
+            more = self.allowed if self._is_starting else 1
+            self.allowed = min(self.allowed + more, self.most)
+        self._is_starting = self._is_starting and slowness < _STILL_QUICK
+        self._begin_round()
+
+    def _slowness(self) -> float:
+        """How many times as long the answers of this round took as those of the quickest round."""
+        if not self._seconds:
+            return 1.0
+        typical = median(self._seconds)
+        self._quickest = min(self._quickest, typical)
+        return typical / self._quickest if self._quickest else 1.0
+
+    def _begin_round(self) -> None:
+        self._answers = self._busiest = 0
+        self._seconds = []
