@@ -18,8 +18,8 @@ from thulium_frames.errors import ApiError, FilterError, SettingsError
 from thulium_frames.reading import Grain, Reading, Span
 from thulium_frames.reading.crew import read_pieces
 from thulium_frames.reading.grain import Ends
+from thulium_frames.records import Page, to_batch
 from thulium_frames.records.call import HeldCall, Record, calls_of
-from thulium_frames.records.decode import Page, to_batch
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.windows import MINUTE, Window
 

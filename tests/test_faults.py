@@ -47,7 +47,7 @@ from thulium_frames.errors import (
 )
 from thulium_frames.reading import Grain, Reading, Span
 from thulium_frames.reading.crew import Ask, read_pieces
-from thulium_frames.records.decode import Page, read_page, to_batch
+from thulium_frames.records import Page, read_page, to_batch
 from thulium_frames.simulator import (
     CallSource,
     Centre,

@@ -17,7 +17,8 @@ from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Connections, Lake, Thulium, scan_lake
 from thulium_frames.errors import FilterError, LakeDamagedError, LakeError
 from thulium_frames.lake import LAKE_SCHEMA
-from thulium_frames.lake.dayfile import name_of, seal_day
+from thulium_frames.lake.dayfile import seal_day
+from thulium_frames.lake.listing import name_of
 from thulium_frames.lake.manifest import check_in
 from thulium_frames.lake.storage import LocalFolder
 from thulium_frames.reading import Reading

@@ -31,8 +31,9 @@ IMPORTS: dict[str, set[str]] = {
     "reading": {"errors", "records", "windows"},
     "lake": {"bounds", "errors", "schema", "windows"},
     "pushdown": {"endpoint", "errors", "windows"},
+    "scanning": {"endpoint", "pushdown", "records", "schema", "windows"},
     "connections": {
-        "bounds", "endpoint", "errors", "lake", "pushdown", "reading", "records", "schema", "windows",
+        "bounds", "endpoint", "errors", "lake", "reading", "records", "scanning", "schema", "windows",
     },
     "doctor": {"connections", "metrics", "reading", "records", "windows"},
     "simulator": {"schema"},

@@ -1,6 +1,6 @@
 """A filter of a scan narrows the requests, and never narrows them too much."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,11 +17,12 @@ from tests.conftest import FIRST, LAST, Connect
 from tests.doses import examples
 from tests.truth import in_any_order
 from thulium_frames import SCHEMA, Thulium
-from thulium_frames.connections import Connections, _of_each_value
+from thulium_frames.connections import Connections
 from thulium_frames.endpoint import Filters
 from thulium_frames.pushdown import Narrowing, narrowing_of, queries
 from thulium_frames.reading import Reading
-from thulium_frames.records import decode
+from thulium_frames.records import HeldCall, columns, to_batch
+from thulium_frames.scanning import of_each_value
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.windows import Window
 
@@ -42,7 +44,7 @@ def planned(predicate: pl.Expr) -> pl.Expr:
         seen.extend([] if asked is None else [asked])
         yield empty if columns is None else empty.select(columns)
 
-    empty = pl.DataFrame(decode.to_batch([], "Europe/Warsaw"))
+    empty = pl.DataFrame(to_batch([], "Europe/Warsaw"))
     pl.io.plugins.register_io_source(source, schema=empty.schema).filter(predicate).collect()
     return seen[0] if seen else predicate  # Polars applies some predicates itself
 
@@ -245,13 +247,13 @@ def test_a_scan_in_which_nothing_can_match_asks_for_nothing(thulium: Thulium) ->
 
 def test_columns_that_are_not_asked_for_are_not_built(thulium: Thulium, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
-    build = decode._column
+    parse = columns._parsed
 
-    def noting(name: str) -> pl.Expr:
-        built.append(name)
-        return build(name)
+    def noting(calls: Sequence[HeldCall], names: Collection[str], unexpected: str = "ignore") -> pa.Table:
+        built.extend(names)
+        return parse(calls, names, unexpected)
 
-    monkeypatch.setattr(decode, "_column", noting)
+    monkeypatch.setattr(columns, "_parsed", noting)
     frame = thulium.connections(date_from=FIRST, date_to=FIRST).scan().filter(queue == 34).select("src").collect()
     assert frame.columns == ["src"]
     assert set(built) == {"date", "connection_id", "src", "queue_id"}
@@ -296,7 +298,7 @@ def by_value(connect: Connect, whole: pl.DataFrame) -> Any:
 
 def test_calls_that_answer_two_of_the_values_come_once(by_value: Any) -> None:
     one, many, expected = by_value
-    found = _of_each_value(many, one, one._window, SCHEMA.names)
+    found = of_each_value(many, one, one.window, SCHEMA.names)
     assert found is not None
     assert expected.height > 0
     assert found.equals(expected)
@@ -306,12 +308,12 @@ def test_calls_that_may_have_moved_from_one_value_to_another_are_read_together(
     by_value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, many, _ = by_value
-    counted, count = [], Connections._count
+    counted, count = [], Connections.counted
 
     def counting(query: Connections, window: Window) -> int:
         counted.append(query)
         return count(query, window) + (len(counted) == 4)  # the second count of the first query
 
-    monkeypatch.setattr(Connections, "_count", counting)
-    assert _of_each_value(many, one, one._window, SCHEMA.names) is None
+    monkeypatch.setattr(Connections, "counted", counting)
+    assert of_each_value(many, one, one.window, SCHEMA.names) is None
     assert len(counted) == 5

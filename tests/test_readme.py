@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import COMMANDS
 from tests.test_package import IMPORTS
 from thulium_frames import SCHEMA
-from thulium_frames.cli import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -53,12 +53,12 @@ def test_the_two_commands_are_those_of_the_continuous_check() -> None:
     assert "README.md" in (ROOT / ".ci" / "run").read_text()
 
 
-@pytest.mark.parametrize("name", cli.commands)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_is_described(name: str) -> None:
     assert f"thulium-frames {name}" in README or f"`{name}`" in README
 
 
-@pytest.mark.parametrize("option", sorted({o for c in cli.commands.values() for p in c.params for o in p.opts}))
+@pytest.mark.parametrize("option", sorted({o for c in COMMANDS.values() for p in c.params for o in p.opts}))
 def test_each_setting_of_a_system_is_in_the_table(option: str) -> None:
     system = {"--url", "--user", "--password-file", "--time-zone", "--netrc", "--allow-http", "--workers", "--debug"}
     assert option not in system or f"| `{option}` |" in README

@@ -46,7 +46,7 @@ from thulium_frames.errors import (
     UnreadableDateError,
 )
 from thulium_frames.lake import Status, Update, Verification
-from thulium_frames.lake.dayfile import DayFacts
+from thulium_frames.lake.days import DayFacts
 from thulium_frames.reading import Piece
 from thulium_frames.records import Page
 from thulium_frames.simulator import (
@@ -126,6 +126,9 @@ def queries(thulium: Thulium) -> None:
 def calls_in_every_form(calls: Connections) -> None:
     assert_type(calls.count(), int)
     assert_type(calls.head(), Connections)
+    assert_type(calls.with_filters(calls.filters), Connections)
+    assert_type(calls.counted(calls.window), int)
+    assert_type(calls.page_rows, int)
     assert_type(calls.head(5).to_polars(), pl.DataFrame)
     assert_type(calls.to_polars(), pl.DataFrame)
     assert_type(calls.to_arrow(), pa.Table)

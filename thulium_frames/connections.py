@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from math import ceil
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import polars as pl
-import pyarrow as pa
-from polars.io.plugins import register_io_source
 
 from thulium_frames.bounds import Bound
 from thulium_frames.endpoint import Client, Filters, RetryPolicy, resolve, time_zone_of
 from thulium_frames.errors import FilterError, SettingsError, UnreadableDateError
-from thulium_frames.lake import Lake, Update
-from thulium_frames.pushdown import PUSHED, narrowing_of, queries, unpushed
 from thulium_frames.reading import Grain, Piece, Reading, Span, read_pieces
-from thulium_frames.records import ALWAYS_BUILT, Page, described, read_page, to_batch
-from thulium_frames.schema import ROW_ORDER, SCHEMA
+from thulium_frames.records import HeldCall, Page, described, read_page
+from thulium_frames.schema import COLUMNS
 from thulium_frames.windows import Window
-
-_log = logging.getLogger("thulium_frames")
-
-#: Several queries that replace one are all held before they are sorted, so they may have this many rows together.
-_HELD_ROWS = 100_000
 
 if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
     import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from thulium_frames.lake import Update
 
 
 def _refuse_undated(day: date, call: str) -> None:
@@ -208,17 +199,42 @@ class Connections:
         count = self.page(bounds.start, self.filters.last_minute, limit=1).count
         return count if self.limit is None else min(count, self.limit)
 
+    @property
+    def window(self) -> Window:
+        """The wall-clock time that is asked for."""
+        return Window(self.filters.bounds.start, self.filters.bounds.end)
+
+    @property
+    def page_rows(self) -> int:
+        """How many rows one request asks for."""
+        return self.thulium.reading.page_rows
+
+    def with_filters(self, filters: Filters) -> Self:
+        """The same system, asked with other filters."""
+        return replace(self, filters=filters)
+
+    def counted(self, window: Window) -> int:
+        """How many calls the system counts in a window. Sends one request."""
+        return self.page(window.start, window.end, limit=1).count
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Record batches of `SCHEMA` in time order, in flat memory. The first batch sends the first request."""
         return (piece.batch for piece in self.pieces() if piece.batch.num_rows)
 
     def to_arrow(self) -> pa.Table:
         """All calls as one Arrow table of `SCHEMA`."""
-        return pa.Table.from_batches(self.batches(), SCHEMA)
+        batches = list(self.batches())
+        from pyarrow import Table  # loads slowly, meanwhile the first request is under way
+
+        from thulium_frames.schema import SCHEMA
+
+        return Table.from_batches(batches, SCHEMA)
 
     def to_polars(self) -> pl.DataFrame:
         """All calls as one Polars frame."""
-        return _to_polars(self.to_arrow())
+        import polars as pl  # loads slowly, and an export needs none
+
+        return pl.DataFrame(self.to_arrow())
 
     def to_pandas(self) -> pd.DataFrame:
         """All calls as one pandas frame. Its columns are backed by Arrow, so numbers stay whole and nulls stay null."""
@@ -237,22 +253,21 @@ class Connections:
         of one column become a query for each value when this takes fewer requests. Columns that are not selected are
         not built, and a row limit ends the reading early.
         """
-        return register_io_source(
-            self._frames,
-            schema=pl.Schema(SCHEMA),
-            explain_name="THULIUM",
-            explain_detail=f"{self}; requests are narrowed by filters on {', '.join(PUSHED)}",
-        )
+        from thulium_frames.scanning import scan_of  # Polars loads slowly, and an export needs none
+
+        return scan_of(self)
 
     def write_parquet(self, path: str | Path) -> Update:
         """Bring the lake at `path` up to date with these calls: `Lake(path).update(self)`."""
+        from thulium_frames.lake import Lake
+
         return Lake(path).update(self)
 
     def pieces(
         self,
         window: Window | None = None,
         on_count: Callable[[int], object] = lambda _: None,
-        columns: Collection[str] = SCHEMA.names,
+        columns: Collection[str] = tuple(COLUMNS),
         on_undated: Callable[[date, str], object] = _refuse_undated,
     ) -> Generator[Piece]:
         """The calls of `window` (by default of the whole query), piece by piece in time order, empty pieces too.
@@ -265,9 +280,9 @@ class Connections:
         if self.limit is not None:
             reading, workers = reading.for_rows(self.limit, workers)
         pieces = read_pieces(
-            window or self._window,
+            window or self.window,
             self._ask,
-            lambda calls: to_batch(calls, self.thulium.time_zone, columns),
+            partial(_to_batch, time_zone=self.thulium.time_zone, columns=columns),
             reading=reading,
             workers=workers,
             grain=self.thulium.grain,
@@ -277,10 +292,16 @@ class Connections:
         return pieces if self.limit is None else _first(self.limit, pieces)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        reader = pa.RecordBatchReader.from_batches(SCHEMA, self.batches())
+        from pyarrow import RecordBatchReader
+
+        from thulium_frames.schema import SCHEMA
+
+        reader = RecordBatchReader.from_batches(SCHEMA, self.batches())
         return reader.__arrow_c_stream__(requested_schema)
 
     def __arrow_c_schema__(self) -> object:
+        from thulium_frames.schema import SCHEMA
+
         return SCHEMA.__arrow_c_schema__()
 
     def page(
@@ -299,71 +320,11 @@ class Connections:
     def _ask(self, window: Window, span: Span, stop: threading.Event) -> Page:
         return self.page(window.start, window.end, offset=span.offset, limit=span.limit, stop=stop)
 
-    @property
-    def _window(self) -> Window:
-        return Window(self.filters.bounds.start, self.filters.bounds.end)
 
-    def _frames(
-        self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_rows: int | None
-    ) -> Iterator[pl.DataFrame]:
-        """Polars calls this to collect a scan."""
-        names = SCHEMA.names if columns is None else columns
-        for frame in self._found(names, predicate, rows):
-            yield (frame if predicate is None else frame.filter(predicate)).select(names)
+def _to_batch(calls: Sequence[HeldCall], time_zone: str, columns: Collection[str]) -> pa.RecordBatch:
+    from thulium_frames.records import to_batch  # Arrow loads slowly: by now the first request is under way
 
-    def _found(self, columns: Collection[str], predicate: pl.Expr | None, rows: int | None) -> Iterator[pl.DataFrame]:
-        """Frames in time order that hold at least the calls that the predicate selects."""
-        narrowing = narrowing_of(predicate)
-        has_limit = rows is not None or self.limit is not None
-        _tell_unpushed(predicate, has_limit)
-        if has_limit:  # it applies before the filter
-            calls = self if rows is None else self.head(rows)
-            yield from calls._read(self._window, columns)
-        elif window := narrowing.window(self.filters):
-            whole, each = queries(self.filters, narrowing)
-            many = [(replace(self, filters=filters), is_it) for filters, is_it in each]
-            frame = _of_each_value(many, replace(self, filters=whole), window, columns)
-            yield from replace(self, filters=whole)._read(window, columns) if frame is None else [frame]
-
-    def _read(self, window: Window, columns: Collection[str]) -> Iterator[pl.DataFrame]:
-        with closing(self.pieces(window, columns=columns)) as pieces:
-            yield from (_to_polars(piece.batch) for piece in pieces if piece.batch.num_rows)
-
-    def _count(self, window: Window) -> int:
-        return self.page(window.start, window.end, limit=1).count
-
-
-def _of_each_value(
-    many: Sequence[tuple[Connections, pl.Expr]], one: Connections, window: Window, columns: Collection[str]
-) -> pl.DataFrame | None:
-    """The calls of many queries, if they take fewer requests than the one query that includes them all; else None.
-
-    None also when their counts changed meanwhile: a call that moved from one value to another may be in neither.
-    """
-    page = one.thulium.reading.page_rows
-    pages = ceil(one._count(window) / page) if many else 0
-    if pages <= 2 * len(many):
-        return None
-    counts = [query._count(window) for query, _ in many]
-    if sum(counts) > _HELD_ROWS or sum(2 + ceil(count / page) for count in counts) >= pages:
-        return None
-    empty = pl.DataFrame(schema=pl.Schema(SCHEMA)).select(
-        name for name in SCHEMA.names if name in {*columns, *ALWAYS_BUILT}
-    )
-    frames = [frame.filter(is_it) for query, is_it in many for frame in query._read(window, columns)]
-    if counts != [query._count(window) for query, _ in many]:
-        return None
-    return pl.concat([empty, *frames]).sort([name for name in ROW_ORDER if name in empty.columns])
-
-
-def _tell_unpushed(predicate: pl.Expr | None, has_limit: bool) -> None:
-    """Say that more is read than is kept. Values of a filter may be telephone numbers, so none is told."""
-    if predicate is None or not _log.isEnabledFor(logging.INFO):
-        return
-    columns = predicate.meta.root_names() if has_limit else unpushed(predicate)
-    if columns:
-        reason = "a row limit comes before it" if has_limit else "the API has no such filter"
-        _log.info("the filter on %s narrows no request (%s): Polars applies it", ", ".join(columns), reason)
+    return to_batch(calls, time_zone, columns)
 
 
 def _first(rows: int, pieces: Generator[Piece]) -> Generator[Piece]:
@@ -381,12 +342,6 @@ def _announced(pieces: Generator[Piece], on_undated: Callable[[date, str], objec
             for undated in piece.undated:
                 on_undated(undated.day, described(undated.call))
             yield piece
-
-
-def _to_polars(data: pa.Table | pa.RecordBatch) -> pl.DataFrame:
-    frame = pl.from_arrow(data)
-    assert isinstance(frame, pl.DataFrame)  # noqa: S101  # for the type checker: a table makes a frame
-    return frame
 
 
 def _checked_zone(name: str) -> str:

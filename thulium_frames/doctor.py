@@ -13,6 +13,7 @@ from thulium_frames.records import Page, id_epoch, to_batch
 from thulium_frames.windows import MINUTE
 
 _PAGE_ROWS = 100
+_NEAR_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,9 @@ def _grain(everything: Connections, page: Page) -> str | None:
 
 
 def _time_zone_fits(frame: pl.DataFrame) -> bool | None:
-    apart = frame.select((pl.col("date_utc") - id_epoch()).abs()).to_series().drop_nulls()
-    return None if apart.is_empty() else (apart <= 2 * MINUTE).sum() > len(apart) / 2
+    told = zip(frame["date_utc"], map(id_epoch, frame["connection_id"]), strict=True)
+    apart = [abs(instant.timestamp() - epoch) for instant, epoch in told if instant is not None and epoch is not None]
+    return sum(seconds <= _NEAR_SECONDS for seconds in apart) > len(apart) / 2 if apart else None
 
 
 def _rescued(frame: pl.DataFrame) -> dict[str, int]:

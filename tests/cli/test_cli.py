@@ -20,9 +20,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.commands import COMMANDS
 from tests.conftest import FIRST, LAST, Connect
 from thulium_frames import SCHEMA, Lake, scan_lake
-from thulium_frames.cli import cli
 from thulium_frames.simulator import Centre, Faults, GeneratedCalls, create_app, running
 
 PROGRAM = [sys.executable, "-m", "thulium_frames"]
@@ -55,7 +55,7 @@ def run(url: str, tmp_path: Path) -> Run:
     return run
 
 
-@pytest.mark.parametrize("name", [None, *cli.commands])
+@pytest.mark.parametrize("name", [None, *COMMANDS])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_shows_an_example(run: Run, name: str | None, flag: str) -> None:
     done = run(*([name] if name else []), flag)
@@ -423,7 +423,7 @@ def test_serve_invents_a_centre(run: Run) -> None:
 def test_every_fault_of_the_simulator_has_its_flag(run: Run) -> None:
     names = {"fault_seed" if field.name == "seed" else field.name for field in dataclasses.fields(Faults)}
     flags = {f"--{name.replace('_', '-')}" for name in names}
-    assert flags <= {flag for parameter in cli.commands["serve"].params for flag in parameter.opts}
+    assert flags <= {flag for parameter in COMMANDS["serve"].params for flag in parameter.opts}
     told = run("serve", "-h").stdout
     assert {flag for flag in flags if flag not in told} == set()
 

@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.cli.shell import PROGRAM, ROOT, sh
+from tests.commands import COMMANDS
 from tests.conftest import FIRST, LAST
 from thulium_frames import Lake, Thulium
-from thulium_frames.cli import cli
 from thulium_frames.errors import SettingsError
 from thulium_frames.simulator import running
 
@@ -47,7 +47,7 @@ def damaged(lake: Path, tmp_path: Path) -> Path:
 
 
 SAYING = [
-    *(["--help"], ["--version"], *([name, "--help"] for name in cli.commands)),
+    *(["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)),
     *(["status", "LAKE"], ["status", "LAKE", "--json"], ["verify", "LAKE"], ["verify", "LAKE", "--json"]),
     *(["doctor"], ["doctor", "--json"], ["export", "LAKE", *DAYS], ["export", "LAKE", *DAYS, "--json"]),
     *(["fetch", *DAYS, "--limit", 3], ["fetch", *DAYS, "--limit", 3, "-o", "calls.csv"], ["report", "LAKE"]),
@@ -319,7 +319,7 @@ def test_a_filter_beyond_all_numbers_finds_nothing(url: str, tmp_path: Path, num
 
 def test_a_time_zone_can_be_given_wherever_a_system_is_read(url: str, tmp_path: Path) -> None:
     for command in ("export", "fetch", "doctor"):
-        assert {"--time-zone"} <= {flag for parameter in cli.commands[command].params for flag in parameter.opts}
+        assert {"--time-zone"} <= {flag for parameter in COMMANDS[command].params for flag in parameter.opts}
     day = ("--from", FIRST, "--to", FIRST)
     assert sh(RUN, "export", "flag", *day, "--time-zone", "Europe/Kyiv", url=url, cwd=tmp_path).returncode == 0
     assert sh(RUN, "export", "env", *day, url=url, cwd=tmp_path, THULIUM_TIME_ZONE="Europe/Kyiv").returncode == 0

@@ -42,7 +42,7 @@ from thulium_frames.errors import (
     ThuliumFramesError,
     UnreadableAnswerError,
 )
-from thulium_frames.records.decode import Page, read_page
+from thulium_frames.records import Page, read_page
 
 pytestmark = pytest.mark.usefixtures("library")
 

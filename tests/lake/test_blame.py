@@ -19,7 +19,6 @@ from tests.processes import with_files_upto
 from thulium_frames import Lake, Thulium, scan_lake
 from thulium_frames.errors import ApiError, FilterError, LakeDamagedError, LakeError
 from thulium_frames.lake import Update
-from thulium_frames.lake.dayfile import seal_day
 from thulium_frames.lake.storage import LocalFolder
 from thulium_frames.lake.writer import DayWriter
 from thulium_frames.windows import Window
@@ -184,7 +183,7 @@ def test_an_error_of_the_disk_is_the_lake_s(thulium: Thulium, tmp_path: Path, mo
 
 def write_one_and_fail(writer: DayWriter, error: Exception) -> None:
     with writer.open():
-        writer.put(seal_day(FIRST, [], datetime.now(UTC)))
+        writer.write(FIRST, [], datetime.now(UTC))
         raise error
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -33,11 +33,15 @@ from thulium_frames.errors import (
     LakeMismatchError,
 )
 from thulium_frames.lake import Update
-from thulium_frames.lake.dayfile import SealedDay, damage_of, days_in, facts_of, name_of, seal_day
+from thulium_frames.lake.damage import damage_of
+from thulium_frames.lake.dayfile import facts_of, seal_day
+from thulium_frames.lake.days import SealedDay
+from thulium_frames.lake.listing import days_in, name_of
 from thulium_frames.lake.storage import LocalFolder
+from thulium_frames.lake.writer import DayWriter
 from thulium_frames.reading import Reading
 from thulium_frames.reading.crew import Piece
-from thulium_frames.records.decode import read_page, to_batch
+from thulium_frames.records import read_page, to_batch
 from thulium_frames.schema import ROW_ORDER
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.windows import Window
@@ -537,13 +541,15 @@ def test_what_came_first_is_told_when_a_day_cannot_be_written_either(
             raise OSError("no space left")
         put_as_ever(self, name, content)
 
-    def seal(day: date, batches: Iterator[pa.RecordBatch], read_at: datetime) -> SealedDay:
+    write_as_ever = DayWriter.write
+
+    def write(self: DayWriter, day: date, batches: Sequence[pa.RecordBatch], read_at: datetime) -> None:
         if day != FIRST:
             raise KeyboardInterrupt
-        return seal_day(day, batches, read_at)
+        write_as_ever(self, day, batches, read_at)
 
     monkeypatch.setattr(LocalFolder, "put", put)
-    monkeypatch.setattr("thulium_frames.lake.update.seal_day", seal)
+    monkeypatch.setattr(DayWriter, "write", write)
     with pytest.raises(KeyboardInterrupt):
         Lake(tmp_path).update(thulium.connections(date_from=FIRST, date_to=LAST))
 

@@ -19,8 +19,8 @@ from thulium_frames.reading import Grain, Reading, Span
 from thulium_frames.reading.grain import Ends, GrainChangedError
 from thulium_frames.reading.plan import ReadPlan, WindowRead
 from thulium_frames.reading.runs import ProvenRun
+from thulium_frames.records import Page
 from thulium_frames.records.call import HeldCall, Record, calls_of
-from thulium_frames.records.decode import Page
 from thulium_frames.windows import Window
 
 START = datetime(2024, 7, 1)

@@ -5,16 +5,18 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
+from unittest import mock
 from zoneinfo import ZoneInfo
 
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from thulium_frames.errors import ContractError, ForeignAnswerError, UnreadableAnswerError
-from thulium_frames.records.call import identity
-from thulium_frames.records.decode import read_page, to_batch
+from thulium_frames.records import ALWAYS_BUILT, columns, identity, read_page, to_batch
+from thulium_frames.records.again import read_again
 from thulium_frames.schema import ROW_ORDER, SCHEMA
 
 WARSAW = "Europe/Warsaw"
@@ -45,8 +47,10 @@ def body_of(*records: str, count: str | None = None) -> bytes:
     return f'{{"count": {len(records) if count is None else count}, "result": [{", ".join(records)}]}}'.encode()
 
 
-def record_of(tokens: Tokens) -> str:
-    return "{" + ", ".join(f"{json.dumps(name)}: {token}" for name, token in tokens.items()) + "}"
+def record_of(tokens: Tokens, space: str = "") -> str:
+    """A record as JSON. Without spaces it is read by the schema, many at once; with spaces perhaps one by one."""
+    members = (f"{json.dumps(name)}:{space}{token}" for name, token in tokens.items())
+    return "{" + f",{space}".join(members) + "}"
 
 
 def batch_of(*records: str, time_zone: str = WARSAW) -> pa.RecordBatch:
@@ -60,7 +64,9 @@ def rows_of(*records: str, time_zone: str = WARSAW) -> list[Row]:
 
 def row_of(tokens: Tokens, time_zone: str = WARSAW) -> Row:
     """The row of one record. It gets a date by default, because records without one are read value by value."""
-    (row,) = rows_of(record_of({"date": DATE, **tokens}), time_zone=time_zone)
+    tokens = {"date": DATE, **tokens}
+    (row,) = rows_of(record_of(tokens), time_zone=time_zone)
+    assert rows_of(record_of(tokens, space=" "), time_zone=time_zone) == [row]
     return row
 
 
@@ -896,7 +902,9 @@ def with_parsed_rescue(rows: list[Row]) -> list[Row]:
 
 
 def told_rows(records: list[dict[str, str]]) -> list[Row]:
-    return with_parsed_rescue(rows_of(*map(record_of, records)))
+    rows = with_parsed_rescue(rows_of(*map(record_of, records)))
+    assert with_parsed_rescue(rows_of(*(record_of(record, space=" ") for record in records))) == rows
+    return rows
 
 
 @given(st.lists(DATED_RECORDS, max_size=4) | st.lists(RECORDS, max_size=4))
@@ -914,8 +922,48 @@ def test_nothing_that_was_sent_is_lost(records: list[dict[str, str]]) -> None:
 
 @given(st.lists(st.tuples(RECORDS, MUTATIONS).map(lambda pair: pair[0] | pair[1]), max_size=6))
 def test_the_rows_of_a_batch_are_in_order(records: list[dict[str, str]]) -> None:
-    rows = rows_of(*map(record_of, records))
+    batch = batch_of(*map(record_of, records))
+    rows = batch.to_pylist()
     assert rows == in_row_order(rows)
+    assert pl.DataFrame(batch).equals(pl.DataFrame(batch).sort(ROW_ORDER))
+
+
+TIED = {
+    "date": st.just(DATE),
+    "connection_id": st.sampled_from(["null", '"1.1"']),
+    "rating": st.sampled_from(["null", '{"rate":"1"}', '{"type":"a"}', '{"type":"a","rate":"1"}']),
+    "queue_id": st.sampled_from(["null", "1"]),
+    "tags": st.sampled_from(
+        ["null", "[]", "[null]", '["a"]', '["a",null]', '["a","b"]', '["b"]', '["a\\u0000"]', '["ą"]']
+    ),
+    "transferred_to": st.sampled_from(["null", '"x"']),
+    "rescued": st.sampled_from(["null", "1"]),
+}
+
+
+@given(st.lists(st.fixed_dictionaries(TIED), max_size=12))
+def test_calls_that_are_nearly_equal_are_in_order_too(records: list[dict[str, str]]) -> None:
+    frame = pl.DataFrame(batch_of(*map(record_of, records)))
+    assert frame.equals(frame.sort(ROW_ORDER))
+
+
+@given(st.lists(DATED_RECORDS, min_size=1, max_size=4), st.sampled_from(["", " "]))
+def test_documented_records_without_spaces_are_read_many_at_once(records: list[dict[str, str]], space: str) -> None:
+    calls = read_page(body_of(*(record_of(record, space) for record in records)), WARSAW).calls
+    assert all(call.as_sent for call in calls)
+    with mock.patch.object(columns, "read_again", side_effect=read_again) as one_by_one:
+        to_batch(calls, WARSAW)
+    assert space or one_by_one.call_count == 0
+
+
+@given(st.lists(st.tuples(DATED_RECORDS, MUTATIONS).map(lambda pair: pair[0] | pair[1]), max_size=4), st.data())
+def test_each_column_is_the_same_alone(records: list[dict[str, str]], data: st.DataObject) -> None:
+    calls = read_page(body_of(*map(record_of, records)), WARSAW).calls
+    names = data.draw(st.sets(st.sampled_from(SCHEMA.names), min_size=1))
+    some = to_batch(calls, WARSAW, names)
+    assert some.schema.names == [name for name in SCHEMA.names if name in names | ALWAYS_BUILT]
+    whole = pl.DataFrame(to_batch(calls, WARSAW)).select(some.schema.names)
+    assert pl.DataFrame(some).equals(whole.sort([name for name in ROW_ORDER if name in some.schema.names]))
 
 
 @given(st.lists(DATED_RECORDS, max_size=4), st.randoms(use_true_random=False))

@@ -16,7 +16,7 @@ import pytest
 from tests.doses import dose
 from thulium_frames import SCHEMA
 from thulium_frames.errors import ForeignAnswerError, UnreadableAnswerError
-from thulium_frames.records.decode import read_page, to_batch
+from thulium_frames.records import read_page, to_batch
 from thulium_frames.simulator import Centre
 
 PAGES = dose("PAGES", 2_000, 10_000)

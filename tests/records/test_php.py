@@ -270,5 +270,5 @@ def test_a_large_body_of_nothing_is_refused_at_once(body: bytes) -> None:
 
 def test_a_page_with_a_mark_costs_no_value_by_value_reading() -> None:
     (call,) = read_page(MARK + PAGE, WARSAW).calls
-    assert call.is_canonical
+    assert call.as_sent
     assert msgspec.json.decode(call.line) == {"date": "2024-07-01 10:00", "src": "1"}

@@ -7,26 +7,21 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
-from thulium_frames.cli.demo import demo
-from thulium_frames.cli.doctor import doctor
-from thulium_frames.cli.export import export
-from thulium_frames.cli.fetch import fetch
 from thulium_frames.cli.options import HELP, debug_option
-from thulium_frames.cli.report import report
 from thulium_frames.cli.say import OutputError, abandon, prepare_streams, say, settle_streams, shown
-from thulium_frames.cli.serve import serve
-from thulium_frames.cli.status import status
-from thulium_frames.cli.verify import verify
 from thulium_frames.errors import ThuliumFramesError
 
+_COMMANDS = ("demo", "doctor", "export", "fetch", "report", "serve", "status", "verify")
 _INTERRUPTED = 130
 
 
@@ -34,7 +29,19 @@ class _TerminatedError(BaseException):
     """SIGTERM came. The program unwinds as after Ctrl-C, so that it leaves nothing behind."""
 
 
-@click.group(context_settings=HELP)
+class _Commands(click.Group):
+    """The commands, each in a module of its own, which is loaded when it is asked for."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        for wanted in [name] if name in _COMMANDS else _COMMANDS:  # click suggests one of all that are loaded
+            self.commands[wanted] = getattr(import_module(f"{__name__}.{wanted}"), wanted)
+        return self.commands.get(name)
+
+
+@click.group(cls=_Commands, context_settings=HELP)
 @click.version_option(package_name="thulium-frames", message="%(prog)s %(version)s")
 @debug_option
 def cli() -> None:
@@ -47,13 +54,10 @@ def cli() -> None:
     """
 
 
-for _command in (export, fetch, status, verify, report, demo, serve, doctor):
-    cli.add_command(_command)
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    os.putenv("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own keeps 50 MB more than it uses
     prepare_streams()
     _configure_logging()
     try:

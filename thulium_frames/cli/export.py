@@ -10,7 +10,7 @@ import click
 
 import thulium_frames
 from thulium_frames.cli.options import HELP, LakePath, calls_options, json_option
-from thulium_frames.cli.say import print_json, say
+from thulium_frames.cli.say import print_json, progress, say
 from thulium_frames.cli.words import days
 from thulium_frames.errors import UnreadableDateError
 
@@ -65,8 +65,6 @@ def _update(lake: Path, calls: Connections, **how: bool) -> tuple[Update, Unread
 
     Returns the error about days that were spoiled, because it comes after all other days are written.
     """
-    from thulium_frames.cli.screen import progress  # the terminal library loads slowly
-
     done: list[Update] = []
     try:
         with progress("calls") as show:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thulium_frames.cli import files
 from thulium_frames.cli.options import HELP, calls_options
 from thulium_frames.cli.outputs import Output, output_option
-from thulium_frames.cli.say import say
+from thulium_frames.cli.say import progress, say
+from thulium_frames.schema import COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,26 +34,21 @@ def fetch(calls: Connections, limit: int | None, columns: str | None, output: Ou
     Example:
       thulium-frames fetch --url acme --user api_user --from 2024-07-01 --to 2024-07-31 -o july.csv
     """
-    from thulium_frames.cli import files  # frames load slowly
-    from thulium_frames.schema import SCHEMA
-
-    names = [name.strip() for name in (columns or (",".join(SCHEMA.names) if output else _PREVIEW_COLUMNS)).split(",")]
-    if unknown := [name for name in names if name not in SCHEMA.names]:
-        raise click.BadParameter(f"there is no column {unknown[0]}. Columns are {', '.join(SCHEMA.names)}")
+    names = [name.strip() for name in (columns or (",".join(COLUMNS) if output else _PREVIEW_COLUMNS)).split(",")]
+    if unknown := [name for name in names if name not in COLUMNS]:
+        raise click.BadParameter(f"there is no column {unknown[0]}. Columns are {', '.join(COLUMNS)}")
     if len(set(names)) < len(names):
         raise click.BadParameter(f"{columns} names a column twice")
     if output is None:
         _preview(calls.head(limit or _PREVIEW_ROWS), names)
         return
-    writer = files.writer_for(output)
+    files.check_suffix(output)
     calls = calls if limit is None else calls.head(limit)
-    rows = files.write(output, writer, _batches(calls, names), names)
+    rows = files.write(output, _batches(calls, names), names)
     output.tell(f"{output}: wrote {rows:,} calls; {calls.thulium.requests:,} requests")
 
 
 def _batches(calls: Connections, names: list[str]) -> Iterator[pa.RecordBatch]:
-    from thulium_frames.cli.screen import progress
-
     total = done = 0
 
     def expect(count: int) -> None:
@@ -68,7 +65,7 @@ def _batches(calls: Connections, names: list[str]) -> Iterator[pa.RecordBatch]:
 def _preview(calls: Connections, names: list[str]) -> None:
     from thulium_frames.cli.screen import print_table
 
-    frame = calls.to_polars().select(names)
-    print_table(names, frame.rows())
-    if len(frame) == calls.limit:
-        say(f"The first {len(frame)} calls; --limit shows more, -o FILE writes all.")
+    table = calls.to_arrow().select(names)
+    print_table(names, list(zip(*(column.to_pylist() for column in table.columns), strict=True)))
+    if len(table) == calls.limit:
+        say(f"The first {len(table)} calls; --limit shows more, -o FILE writes all.")

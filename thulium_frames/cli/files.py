@@ -1,86 +1,36 @@
 """One file of calls, in the format of its suffix. The file appears only when it is complete."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from __future__ import annotations
 
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from thulium_frames.cli.outputs import Output
 from thulium_frames.errors import SettingsError
-from thulium_frames.lake import row_groups
-from thulium_frames.schema import SCHEMA
 
-Writer = Callable[[Path, Iterator[pa.Table], pa.Schema], None]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SUFFIXES = (".parquet", ".csv", ".ndjson", ".arrow")
 
 
-def writer_for(output: Output) -> Writer:
-    """The writer for this suffix. Raises SettingsError when the suffix is unknown."""
-    if (suffix := output.name.suffix.lower()) not in _WRITERS:
-        names = ", ".join("FILE" + suffix for suffix in _WRITERS)
+def check_suffix(output: Output) -> None:
+    """Raises SettingsError when no file of this suffix can be written."""
+    if output.name.suffix.lower() not in _SUFFIXES:
+        names = ", ".join("FILE" + suffix for suffix in _SUFFIXES)
         link = "" if output.is_file else f", or link to it from such a name: ln -s {output} calls.csv"
         raise SettingsError(f"{output} has no known suffix: name it {names}{link}")
-    return _WRITERS[suffix]
 
 
-def write(output: Output, writer: Writer, batches: Iterator[pa.RecordBatch], names: list[str]) -> int:
+def write(output: Output, batches: Iterator[pa.RecordBatch], names: list[str]) -> int:
     """Write the batches, which have the columns `names`, and return the number of rows.
 
     An older file stays until the new one is complete. Raises SettingsError when the file cannot be written.
     """
-    rows = 0
-
-    def counted() -> Iterator[pa.Table]:
-        nonlocal rows
-        for table in row_groups(batches, schema):
-            rows += table.num_rows
-            yield table
-
-    schema = pa.schema([SCHEMA.field(name) for name in names])
     with output.writing() as path:
-        writer(path, counted(), schema)
-    return rows
+        first = next(batches, None)
+        from thulium_frames.cli import formats  # what writes loads slowly: the next calls are under way by now
 
-
-def _write_parquet(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
-    with pq.ParquetWriter(path, schema, compression="zstd") as file:
-        for table in tables:
-            file.write_table(table)
-
-
-def _write_arrow(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
-    with pa.ipc.new_file(path, schema) as file:
-        for table in tables:
-            file.write_table(table)
-
-
-def _write_csv(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
-    """Nested columns become JSON text, because CSV has no nested values."""
-    with path.open("wb") as file:
-        pl.DataFrame(schema=pl.Schema(schema)).with_columns(_as_json(schema)).write_csv(file)
-        for table in tables:
-            pl.DataFrame(table).with_columns(_as_json(schema)).write_csv(file, include_header=False)
-
-
-def _as_json(schema: pa.Schema) -> list[pl.Expr]:
-    nested = [name for name in ("rating", "tags") if name in schema.names]
-    wrapped = [(name, pl.struct(pl.col(name).alias("_")).struct.json_encode()) for name in nested]
-    return [
-        pl.when(pl.col(name).is_not_null()).then(text.str.strip_prefix('{"_":').str.strip_suffix("}")).alias(name)
-        for name, text in wrapped
-    ]
-
-
-def _write_ndjson(path: Path, tables: Iterator[pa.Table], _schema: pa.Schema) -> None:
-    with path.open("wb") as file:
-        for table in tables:
-            pl.DataFrame(table).write_ndjson(file)
-
-
-_WRITERS: dict[str, Writer] = {
-    ".parquet": _write_parquet,
-    ".csv": _write_csv,
-    ".ndjson": _write_ndjson,
-    ".arrow": _write_arrow,
-}
+        told = () if first is None else (first,)
+        return formats.write(path, output.name.suffix.lower(), chain(told, batches), names)

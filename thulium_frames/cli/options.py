@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import re
@@ -100,7 +99,6 @@ def system_options(command: _Command) -> _Command:
     def with_system(**given: Any) -> Any:
         system = {name: given.pop(name) for name in _SYSTEM}
         with thulium_frames.Thulium(**system, ask=_prompt if sys.stdin and sys.stdin.isatty() else None) as thulium:
-            _save_memory()
             return command(thulium=thulium, **given)
 
     return debug_option(_with_options(with_system, _SYSTEM))
@@ -129,12 +127,6 @@ def _with_options(command: _Command, options: _Options) -> _Command:
     for option in reversed(options.values()):
         command = option(command)
     return command
-
-
-def _save_memory() -> None:
-    """Arrow's own memory pool keeps 50 MB more than it uses."""
-    arrow = importlib.import_module("pyarrow")  # imported here, so that --help does not load it
-    arrow.set_memory_pool(arrow.system_memory_pool())
 
 
 def _prompt(text: str) -> str:

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
@@ -52,6 +52,18 @@ def print_json(content: dict[str, Any]) -> None:
     except UnicodeError:
         text = json.dumps(content, default=str)
     _write(f"{text.translate(_ESCAPED)}\n", sys.stdout)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr if that is a terminal. Yields a function that takes the number done and the total."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from thulium_frames.cli.screen import progress_bar  # the terminal library loads slowly
+
+    with progress_bar(what) as show:
+        yield show
 
 
 def _write(text: str, stream: TextIO | None) -> None:

@@ -17,11 +17,8 @@ _NO_LIMIT = 1_000
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr if that is a terminal. Yields a function that takes the number done and the total."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr. Yields a function that takes the number done and the total."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)

@@ -1,5 +1,7 @@
 """When a request is sent again, and when it is given up."""
 
+from __future__ import annotations
+
 import logging
 import random
 import threading
@@ -7,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
-
-import tenacity
-from tenacity.stop import stop_base
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from thulium_frames.errors import ApiError, ThuliumFramesError
+
+if TYPE_CHECKING:
+    import tenacity
 
 T = TypeVar("T")
 
@@ -59,7 +62,7 @@ class TryAgainError(Exception):
         self.said = said
 
 
-class Attempts(stop_base):
+class Attempts:
     """The tries of one request, and the seconds that they and the waits between them took.
 
     Waiting for a turn among our own requests does not count.
@@ -84,15 +87,26 @@ class Attempts(stop_base):
 
         Raises the TryAgainError of the last try when the request is given up.
         """
+        try:
+            return once()
+        except TryAgainError as failure:
+            first = failure
+        return self._call_again(first, once, stop)
+
+    def _call_again(self, first: TryAgainError, once: Callable[[], T], stop: threading.Event) -> T:
+        """Go on after the first try has failed."""
+        import tenacity  # loads slowly, and most reads see no failure
+
+        tries = chain([_raiser(first)], repeat(once))
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TryAgainError),
-            stop=self,
+            stop=self._is_given_up,
             wait=self._wait,
             before_sleep=self._begin_wait,
             sleep=tenacity.sleep_using_event(stop),
             reraise=True,
         )
-        answer: T = retrying(once)
+        answer: T = retrying(lambda: next(tries)())
         return answer
 
     @contextmanager
@@ -116,7 +130,7 @@ class Attempts(stop_base):
         """What to say when the budget is shorter than the pauses that the system asks for."""
         return f"told to slow down for longer than {self._policy.budget:g} s"
 
-    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+    def _is_given_up(self, retry_state: tenacity.RetryCallState) -> bool:
         """Whether the request is given up; tenacity asks after each failure, when it knows the next wait."""
         failure = _failure(retry_state)
         self._failures += not failure.told
@@ -136,6 +150,13 @@ class Attempts(stop_base):
         seconds = failure.pause or state.upcoming_sleep
         _log.info("try %d failed, next in %.1f s: %s", state.attempt_number, seconds, failure)
         self._seconds += state.upcoming_sleep
+
+
+def _raiser(error: TryAgainError) -> Callable[[], NoReturn]:
+    def fail() -> NoReturn:
+        raise error
+
+    return fail
 
 
 def _failure(state: tenacity.RetryCallState) -> TryAgainError:

@@ -3,31 +3,29 @@
 import errno
 import hashlib
 import json
+from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thulium_frames.errors import LakeDamagedError, LakeError
+from thulium_frames.lake.days import DayFacts, SealedDay
+from thulium_frames.lake.listing import CALL_DATE, name_of
 from thulium_frames.lake.storage import Storage
 from thulium_frames.schema import ROW_ORDER, SCHEMA, SCHEMA_VERSION
-from thulium_frames.windows import each_day
 
-_PARTITION = "call_date="
-_FILE_NAME = "connections.parquet"
+_CALL_DATE = pa.field(CALL_DATE, pa.date32(), metadata={"comment": "day of the call, from the name of its folder"})
+#: The columns of a lake, in order: those of a call, and the day.
+LAKE_SCHEMA = SCHEMA.append(_CALL_DATE)
+
 _FOOTER_KEY = "thulium_frames"
 _SEAL_KEY = "thulium_frames_seal"
 _SEAL_MARK = b"sha256:"
 _OPEN_SEAL = _SEAL_MARK + b"0" * 64
-_UNREADABLE = (
-    *(pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError),
-    pl.exceptions.PolarsError,
-)
+_UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
 #: Errors that tell of the machine, of the network drive or of who asks. The file itself may be sound, and no reading
 #: of its day from the system would help. All others, like EIO of a bad sector, are damage of the file.
 NOT_OF_THE_FILE = {
@@ -36,8 +34,9 @@ NOT_OF_THE_FILE = {
     *(errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNABORTED, errno.ECONNRESET, errno.ECONNREFUSED),
     *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
 }
+_EPOCH = date(1970, 1, 1)
 _ROW_GROUP_ROWS = 100_000
-_THREADS = False  # a thread that met a damaged page may still run at exit, and abort the process
+THREADS = False  # a thread that met a damaged page may still run at exit, and abort the process
 #: Columns whose values repeat within a day. For the others a dictionary is larger than the values.
 _OF_FEW_VALUES = [
     *("dst", "disposition", "operator", "user", "user_login", "dst_user", "dst_user_login", "outbound_id"),
@@ -45,57 +44,6 @@ _OF_FEW_VALUES = [
     *("disconnected_by", "transferred_to"),
 ]
 _SORTED_BY = [pq.SortingColumn(SCHEMA.get_field_index(name), nulls_first=True) for name in ROW_ORDER[:2]]
-
-
-@dataclass(frozen=True)
-class DayFacts:
-    """What a day file's footer says."""
-
-    day: date
-    rows: int
-    read_at: datetime
-    """When its reading began, in UTC: no request for this day was sent before."""
-    bytes: int
-    """Size of the file."""
-
-    def has_settled(self, time_zone: str, settling: timedelta, now: datetime) -> bool:
-        """Whether the day was read `settling` after its end. A time in the future, of a wrong clock, does not count."""
-        if self.day >= now.date():
-            return False
-        next_day = self.day + timedelta(days=1)
-        end = datetime(next_day.year, next_day.month, next_day.day, tzinfo=ZoneInfo(time_zone))
-        return end.astimezone(UTC) + settling <= self.read_at <= now
-
-
-def name_of(day: date) -> str:
-    """The name of a day's file in its lake."""
-    return f"{_PARTITION}{day.isoformat()}/{_FILE_NAME}"
-
-
-def holds_days(lake: Storage) -> bool:
-    """Whether there is anything that could be a day, even a damaged one."""
-    return any(lake.list(_PARTITION))
-
-
-def days_in(lake: Storage, first: date | None = None, last: date | None = None) -> list[date]:
-    """The days from `first` to `last` that have a file, in order. With both given the lake is not listed."""
-    if first is not None and last is not None:
-        return [day for day in each_day(first, last) if lake.has(name_of(day))]
-    days = []
-    for name in lake.list(_PARTITION):
-        with suppress(ValueError):
-            day = date.fromisoformat(name.removeprefix(_PARTITION).partition("/")[0])
-            if name == name_of(day) and (first or day) <= day <= (last or day):
-                days.append(day)
-    return sorted(days)
-
-
-@dataclass(frozen=True)
-class SealedDay:
-    """The whole file of a day, in memory."""
-
-    facts: DayFacts
-    content: bytes
 
 
 def seal_day(day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) -> SealedDay:
@@ -133,7 +81,7 @@ def _digest(content: bytes) -> bytes:
     return _SEAL_MARK + hashlib.sha256(content).hexdigest().encode()
 
 
-def _is_sealed(content: bytes) -> bool:
+def is_sealed(content: bytes) -> bool:
     """Whether these bytes are what was sealed, to the bit. Page checksums alone do not cover the footer.
 
     The seal comes after all rows and statistics, so the last text that looks like a seal is the seal.
@@ -160,7 +108,7 @@ def facts_of(lake: Storage, day: date) -> DayFacts:
 
     Raises LakeDamagedError when the file is not a lake's, is another day's, or was not written to its end.
     """
-    with _judged(lake), lake.open(name_of(day)) as source, pq.ParquetFile(source) as file:
+    with judged(lake), lake.open(name_of(day)) as source, pq.ParquetFile(source) as file:
         facts = _facts(file, source.size())
     if facts.day != day:
         raise LakeDamagedError(f"it is the file of {facts.day}")
@@ -183,34 +131,26 @@ def _facts(file: pq.ParquetFile, size: int) -> DayFacts:
 
 
 def read_day(lake: Storage, day: date) -> Iterator[pa.RecordBatch]:
-    """A day of a lake, in batches. The file is opened once, and each page is checked before its rows are given out.
+    """A day of a lake, in batches of `LAKE_SCHEMA`.
 
-    Raises LakeDamagedError when the file cannot be read, or is another day's.
+    The file is opened once, and each page is checked before its rows are given out. Raises LakeDamagedError when the
+    file cannot be read, or is another day's.
     """
     with (
-        _judged(lake),
+        judged(lake),
         lake.open(name_of(day)) as source,
         pq.ParquetFile(source, page_checksum_verification=True) as file,
     ):
-        if damage := _misfit(file, day, source.size()):
+        if damage := misfit(file, day, source.size()):
             raise LakeDamagedError(damage)
-        for batch in file.iter_batches(use_threads=_THREADS):
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=SCHEMA)
+        for batch in file.iter_batches(use_threads=THREADS):
+            days = pa.py_buffer(array("i", [(day - _EPOCH).days]) * batch.num_rows)
+            call_date = pa.Array.from_buffers(pa.date32(), batch.num_rows, [None, days])
+            yield pa.RecordBatch.from_arrays([*batch.columns, call_date], schema=LAKE_SCHEMA)
 
 
-def damage_of(lake: Storage, day: date) -> str | None:
-    """What is wrong with a day's file; None when nothing is. Every page is read, with its checksum."""
-    try:
-        with _judged(lake):
-            content = lake.read(name_of(day))
-            with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
-                damage = _misfit(file, day, len(content)) or _misplaced(file, day)
-    except LakeDamagedError as error:
-        return str(error)
-    return damage if damage or _is_sealed(content) else "it is not, to the bit, what was written"
-
-
-def _misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
+def misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
+    """What its footer shows to be wrong with an open file of a day, of so many bytes; None when nothing is."""
     if (facts := _facts(file, size)).day != day:
         return f"it is the file of {facts.day}"
     if not file.schema_arrow.equals(SCHEMA):
@@ -218,21 +158,8 @@ def _misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
     return None
 
 
-def _misplaced(file: pq.ParquetFile, day: date) -> str | None:
-    last = pl.DataFrame(schema=pl.Schema(SCHEMA))
-    for number in range(file.num_row_groups):
-        group = file.read_row_group(number, use_threads=_THREADS)
-        frame = pl.concat([last, pl.DataFrame(pa.Table.from_arrays(group.columns, schema=SCHEMA))])
-        if frame["date"].null_count() or (frame["date"].dt.date() != day).any():
-            return "it holds rows of another day"
-        if not frame.equals(frame.sort(ROW_ORDER)):
-            return "its rows are out of order"
-        last = frame.tail(1)
-    return None
-
-
 @contextmanager
-def _judged(lake: Storage) -> Iterator[None]:
+def judged(lake: Storage) -> Iterator[None]:
     """What goes wrong while a day's file is read is damage of the file, unless the machine is to blame."""
     try:
         yield

@@ -1,21 +1,52 @@
 """Which days an update reads, and how pieces become days. Pure."""
 
+from __future__ import annotations
+
+from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain, groupby, takewhile
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
-
-import polars as pl
-import pyarrow as pa
 
 from thulium_frames.errors import FilterError
 from thulium_frames.windows import DAY, Window, each_day, midnight
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 #: The longest time without calls, unless somebody asked for it.
 _MOST_EMPTY = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class DayFacts:
+    """What a day file's footer says."""
+
+    day: date
+    rows: int
+    read_at: datetime
+    """When its reading began, in UTC: no request for this day was sent before."""
+    bytes: int
+    """Size of the file."""
+
+    def has_settled(self, time_zone: str, settling: timedelta, now: datetime) -> bool:
+        """Whether the day was read `settling` after its end. A time in the future, of a wrong clock, does not count."""
+        if self.day >= now.date():
+            return False
+        next_day = self.day + timedelta(days=1)
+        end = datetime(next_day.year, next_day.month, next_day.day, tzinfo=ZoneInfo(time_zone))
+        return end.astimezone(UTC) + settling <= self.read_at <= now
+
+
+@dataclass(frozen=True)
+class SealedDay:
+    """The whole file of a day, in memory."""
+
+    facts: DayFacts
+    content: bytes
 
 
 class Piece(Protocol):
@@ -78,7 +109,7 @@ def without_gaps(pieces: Generator[Piece]) -> Generator[Piece]:
     with closing(pieces):
         for piece in pieces:
             waiting.append(piece)
-            for day in _days_with_calls(piece.batch):
+            for day, _ in _cut_at_midnights(piece.batch):
                 _refuse_gap(last, day)
                 last = day
             if last is None or piece.batch.num_rows:
@@ -94,11 +125,6 @@ def _refuse_gap(before: date | None, after: date) -> None:
             f"the lake would get {(after - before).days - 1:,} empty days between them.\n"
             f"Give date_from {after} to begin after this gap, or date_from {before} to have the empty days, too"
         )
-
-
-def _days_with_calls(batch: pa.RecordBatch) -> list[date]:
-    days: list[date] = pl.DataFrame(batch.select(["date"])).to_series().dt.date().unique(maintain_order=True).to_list()
-    return days
 
 
 def _is_batch(batch: pa.RecordBatch | None) -> bool:
@@ -121,8 +147,10 @@ def _events(pieces: Iterable[Piece], first: date | None) -> Iterator[tuple[date,
 
 
 def _cut_at_midnights(batch: pa.RecordBatch) -> Iterator[tuple[date, pa.RecordBatch]]:
-    days = pl.DataFrame(batch.select(["date"])).to_series().dt.date().rle().struct.unnest()
+    dates, rows = batch.column("date"), range(batch.num_rows)
     start = 0
-    for rows, day in days.select("len", "value").iter_rows():
-        yield day, batch.slice(start, rows)
-        start += rows
+    while start < batch.num_rows:
+        day: date = dates[start].as_py().date()
+        end = bisect_left(rows, midnight(day) + DAY, lo=start, key=lambda row: dates[row].as_py())
+        yield day, batch.slice(start, end - start)
+        start = end

@@ -9,8 +9,6 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-import tenacity
-
 _log = logging.getLogger("thulium_frames")
 
 _STAGED = ".staging"
@@ -21,7 +19,7 @@ _CANNOT_FLUSH = {
 }
 #: Windows refuses to replace or remove a file that somebody reads. Readers need a moment: 5 seconds in all.
 _TRIES = 9
-_WAIT = tenacity.wait_exponential(multiplier=0.05, max=1.0)
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 
 
 @contextmanager
@@ -123,5 +121,22 @@ def _remove_if_possible(staged: Path) -> None:
 
 def _patiently(act: Callable[[], object]) -> None:
     """Do it, and try again for a few seconds while it is refused."""
-    refused = tenacity.retry_if_exception_type(PermissionError)
-    tenacity.Retrying(retry=refused, stop=tenacity.stop_after_attempt(_TRIES), wait=_WAIT, reraise=True)(act)
+    try:
+        act()
+    except PermissionError as error:
+        _keep_trying(act, error)
+
+
+def _keep_trying(act: Callable[[], object], first: PermissionError) -> None:
+    import tenacity  # loads slowly, and is rarely needed
+
+    for attempt in tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(PermissionError),
+        stop=tenacity.stop_after_attempt(_TRIES),
+        wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
+        reraise=True,
+    ):
+        with attempt:
+            if attempt.retry_state.attempt_number == 1:
+                raise first
+            act()

@@ -1,30 +1,29 @@
 """A lake of day files: what can be done with it, and what it says of itself."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import polars as pl
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from thulium_frames.bounds import Bound, Bounds
 from thulium_frames.errors import FilterError, LakeDamagedError, LakeError, ThuliumFramesError
-from thulium_frames.lake.dayfile import DayFacts, damage_of, days_in, facts_of, name_of, read_day
-from thulium_frames.lake.days import Clock
+from thulium_frames.lake.days import Clock, DayFacts
+from thulium_frames.lake.listing import CALL_DATE, days_in, name_of
 from thulium_frames.lake.manifest import check_in, read_origin
 from thulium_frames.lake.others import Others
 from thulium_frames.lake.storage import storage_at
 from thulium_frames.lake.update import LakeUpdate, Source, Update
-from thulium_frames.schema import SCHEMA
+from thulium_frames.schema import COLUMNS
 from thulium_frames.windows import each_day
 
-CALL_DATE = pa.field("call_date", pa.date32(), metadata={"comment": "day of the call, from the name of its folder"})
-#: The columns of a lake, in order: those of a call, and the day.
-LAKE_SCHEMA = SCHEMA.append(CALL_DATE)
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -121,6 +120,8 @@ class Lake:
 
     def status(self) -> Status:
         """What the lake holds. Reads the footers alone."""
+        from thulium_frames.lake.dayfile import facts_of  # Arrow loads slowly
+
         with self._own_errors():
             origin, days = read_origin(self._storage), days_in(self._storage)
             facts: list[DayFacts] = []
@@ -141,6 +142,9 @@ class Lake:
 
     def verify(self) -> Verification:
         """Read every page of every day file with its checksum, and check schema, day, order and row count."""
+        from thulium_frames.lake.damage import damage_of  # Polars loads slowly
+        from thulium_frames.lake.dayfile import facts_of
+
         with self._own_errors():
             read_origin(self._storage)
             days = days_in(self._storage)
@@ -157,6 +161,10 @@ class Lake:
         given, the folder is not listed, which saves time on slow disks with years of days. Days that were never read
         are not in the frame; `status()` names them. Raises FilterError for bounds that are not days or out of order.
         """
+        import polars as pl  # loads slowly
+
+        from thulium_frames.lake.dayfile import LAKE_SCHEMA
+
         files = [str(self._storage.address_of(name_of(day))) for day in self._days(date_from, date_to)]
         schema, above = pl.Schema(LAKE_SCHEMA), self._columns_above()
         if not files:
@@ -175,11 +183,11 @@ class Lake:
 
         Bounds are those of `scan`. Each page is read with its checksum; LakeDamagedError names a day that fails.
         """
+        from thulium_frames.lake.dayfile import read_day  # Arrow loads slowly
+
         for day in self._days(date_from, date_to):
             try:
-                for batch in read_day(self._storage, day):
-                    days = pl.repeat(day, batch.num_rows, dtype=pl.Date, eager=True).to_arrow()
-                    yield batch.append_column(CALL_DATE, days)
+                yield from read_day(self._storage, day)
             except LakeDamagedError as error:
                 raise LakeDamagedError(
                     f"{self._storage.address_of(name_of(day))} is damaged: {error}.\n"
@@ -187,16 +195,22 @@ class Lake:
                 ) from error
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        reader = pa.RecordBatchReader.from_batches(LAKE_SCHEMA, self.batches())
+        from pyarrow import RecordBatchReader
+
+        from thulium_frames.lake.dayfile import LAKE_SCHEMA
+
+        reader = RecordBatchReader.from_batches(LAKE_SCHEMA, self.batches())
         return reader.__arrow_c_stream__(requested_schema)
 
     def __arrow_c_schema__(self) -> object:
+        from thulium_frames.lake.dayfile import LAKE_SCHEMA
+
         return LAKE_SCHEMA.__arrow_c_schema__()
 
     def _columns_above(self) -> set[str]:
         """Names in the path of the lake that readers of Hive-partitioned folders take for columns."""
         above = {part.partition("=")[0] for part in Path(str(self._storage)).parts if "=" in part}
-        if hidden := above & set(LAKE_SCHEMA.names):
+        if hidden := above & {*COLUMNS, CALL_DATE}:
             raise LakeError(
                 f"the lake {self._storage} cannot be scanned: a folder above it would stand for the column "
                 f"{min(hidden)}.\nMove the lake, or rename that folder"

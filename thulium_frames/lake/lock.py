@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import filelock
-
 from thulium_frames.errors import LakeLockedError
 
 LOCK = ".thulium_frames.lock"
@@ -20,6 +18,8 @@ def locked(lake: Path) -> Iterator[None]:
 
     Raises LakeLockedError, which names the holder, while another process holds it.
     """
+    import filelock  # loads slowly, and readers need none
+
     path = lake / LOCK
     lock = filelock.FileLock(path, timeout=0, on_acquired=_sign)
     try:

@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from thulium_frames.errors import LakeDamagedError, LakeError, LakeMismatchError
-from thulium_frames.lake.dayfile import holds_days
+from thulium_frames.lake.listing import holds_days
 from thulium_frames.lake.storage import Storage
 from thulium_frames.schema import SCHEMA_VERSION
 

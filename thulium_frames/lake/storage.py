@@ -1,17 +1,20 @@
 """Where a lake lives: the few things that a lake needs of that place, and the local folder that does them."""
 
+from __future__ import annotations
+
 import errno
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol
 
 from thulium_frames.errors import LakeDamagedError, LakeError
 from thulium_frames.lake.durable import is_staged, make_folder, remove, remove_leftovers, replacing
 from thulium_frames.lake.lock import LOCK, locked
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: What to do where nothing blocks the lake, but the machine has no more of something.
 _REMEDIES = {
@@ -101,7 +104,9 @@ class LocalFolder:
         return (self.folder / name).read_bytes()
 
     def open(self, name: str) -> pa.NativeFile:
-        return pa.OSFile(str(self.folder / name))
+        from pyarrow import OSFile  # loads slowly
+
+        return OSFile(str(self.folder / name))
 
     def put(self, name: str, content: bytes) -> None:
         path = self.folder / name

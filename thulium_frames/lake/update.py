@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from thulium_frames.bounds import BEGINNING
 from thulium_frames.errors import LakeDamagedError, UnreadableDateError
-from thulium_frames.lake.dayfile import DayFacts, damage_of, days_in, facts_of, name_of, seal_day
-from thulium_frames.lake.days import Clock, Piece, by_day, wanted_stretches, without_gaps
+from thulium_frames.lake.days import Clock, DayFacts, Piece, by_day, wanted_stretches, without_gaps
+from thulium_frames.lake.listing import days_in, name_of
 from thulium_frames.lake.storage import Storage
 from thulium_frames.lake.writer import DayWriter
 from thulium_frames.windows import DAY, Window, of_days
@@ -121,8 +121,15 @@ class LakeUpdate:
             windows.append(of_days(unsettled, last))
         self._write(without_gaps(self._pieces(windows)), None)
 
+    def _is_damaged(self, day: date) -> bool:
+        from thulium_frames.lake.damage import damage_of  # Polars loads slowly
+
+        return damage_of(self._lake, day) is not None
+
     def _may_stay(self, day: date) -> bool:
-        if self._repair and damage_of(self._lake, day) is not None:
+        from thulium_frames.lake.dayfile import facts_of  # Arrow loads slowly
+
+        if self._repair and self._is_damaged(day):
             return False
         try:
             facts = facts_of(self._lake, day)
@@ -146,9 +153,9 @@ class LakeUpdate:
         """Write the days of these pieces. Without a first day it is that of the first call."""
         with closing(pieces), self._writer.open():
             for day, batches in by_day(pieces, first):
-                file = seal_day(day, batches, self._clock.now)
+                of_day = list(batches)
                 if day not in self._undated:
-                    self._writer.put(file)
+                    self._writer.write(day, of_day, self._clock.now)
 
     def _note_undated(self, day: date, call: str) -> None:
         if day not in self._undated:

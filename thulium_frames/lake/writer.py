@@ -1,16 +1,24 @@
-"""The writer of days: a day is put in its place while the next one is made."""
+"""The writer of days: a day's file is made and put in its place while the calls of the next one are read."""
+
+from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
-from thulium_frames.lake.dayfile import DayFacts, SealedDay, name_of
+from thulium_frames.lake.days import DayFacts
+from thulium_frames.lake.listing import name_of
 from thulium_frames.lake.storage import Storage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class DayWriter:
-    """Puts days in their place in a thread of its own, one after the other. `on_written` is called in the caller's.
+    """Writes days in a thread of its own, one after the other. `on_written` is called in the caller's.
 
     No day is left half done, whatever happens meanwhile, and `on_written` is called for every day that was written,
     also when an interrupt or an error ends the writing.
@@ -40,14 +48,17 @@ class DayWriter:
         finally:
             self._report()
 
-    def put(self, day: SealedDay) -> None:
-        """Put a day in its place, after the one before is there. Raises the error of the one before."""
+    def write(self, day: date, batches: Sequence[pa.RecordBatch], read_at: datetime) -> None:
+        """Write a day, after the one before is in its place. Raises the error of the one before."""
         self._wait()
-        self._under_way = self._thread.submit(self._put, day)
+        self._under_way = self._thread.submit(self._write, day, batches, read_at)
 
-    def _put(self, day: SealedDay) -> None:
-        self._lake.put(name_of(day.facts.day), day.content)
-        self._written.append(day.facts)  # recorded here, because an interrupt may come before the wait
+    def _write(self, day: date, batches: Sequence[pa.RecordBatch], read_at: datetime) -> None:
+        from thulium_frames.lake.dayfile import seal_day  # Arrow loads slowly: by now requests are under way
+
+        file = seal_day(day, batches, read_at)
+        self._lake.put(name_of(day), file.content)
+        self._written.append(file.facts)  # recorded here, because an interrupt may come before the wait
 
     def _wait(self) -> None:
         if self._under_way is not None:

@@ -1,13 +1,13 @@
 """Workers that carry out a read plan: several requests at once, pieces in time order, a bounded look-ahead."""
 
+from __future__ import annotations
+
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol
 
 from thulium_frames.reading.edges import rows_within
 from thulium_frames.reading.grain import Grain, GrainChangedError
@@ -16,6 +16,9 @@ from thulium_frames.reading.runs import ProvenRun, UndatedCall
 from thulium_frames.reading.sizes import Reading
 from thulium_frames.records import HeldCall, Page
 from thulium_frames.windows import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Once Polars is loaded, no Ctrl-C ends a wait, so the thread that waits for calls wakes up this often to hear it.
 _SECONDS_DEAF = 0.5
@@ -65,10 +68,12 @@ def read_pieces(
                 yield piece
 
 
-def _pieces(crew: "_Crew", workers: int, to_batch: Callable[[Sequence[HeldCall]], pa.RecordBatch]) -> Generator[Piece]:
+def _pieces(crew: _Crew, workers: int, to_batch: Callable[[Sequence[HeldCall]], pa.RecordBatch]) -> Generator[Piece]:
     built: dict[datetime, Piece] = {}  # by their starts
     try:
-        for run in crew.runs(workers):
+        crew.start(workers)
+        to_batch(())  # loads what builds columns, while the first request is under way
+        while (run := crew.next_run()) is not None:
             batch = rows_within(run.window, to_batch(run.calls))
             received = len(run.calls) + len(run.undated)
             built[run.window.start] = Piece(run.window, batch, received, run.undated)
@@ -118,14 +123,12 @@ class _Crew:
         with self._changed:
             self._changed.notify_all()
 
-    def runs(self, workers: int) -> Iterator[ProvenRun]:
-        """Each run as soon as it is proven. The one at the front comes first."""
+    def start(self, workers: int) -> None:
         for number in range(workers):
             threading.Thread(target=self._work, name=f"thulium-frames-{number}", daemon=True).start()
-        while (run := self._next_run()) is not None:
-            yield run
 
-    def _next_run(self) -> ProvenRun | None:
+    def next_run(self) -> ProvenRun | None:
+        """Wait for the next run that is proven: the one at the front comes first. None when all are delivered."""
         with self._changed:
             while (front := self._plan.front) is not None:
                 if front in self._proven:

@@ -1,13 +1,17 @@
 """Which calls of an answer belong to a window. An answer may hold more at the edges than its window. Pure."""
 
+from __future__ import annotations
+
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
-
-import polars as pl
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from thulium_frames.records import HeldCall
 from thulium_frames.windows import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def minutes_of(calls: Sequence[HeldCall]) -> list[str]:
@@ -22,6 +26,10 @@ def calls_before(moment: datetime, calls: Sequence[HeldCall]) -> list[HeldCall]:
 
 def rows_within(window: Window, batch: pa.RecordBatch) -> pa.RecordBatch:
     """The rows of the window; the batch is sorted by `date`, which is never null."""
-    dates = pl.DataFrame(batch.select(["date"])).to_series()
-    before, upto = (int(dates.search_sorted(moment)) for moment in (window.start, window.end))
-    return batch.slice(before, upto - before)
+    dates = batch.column("date")
+
+    def place_of(moment: datetime) -> int:
+        return bisect_left(range(batch.num_rows), moment, key=lambda row: dates[row].as_py())
+
+    start = place_of(window.start)
+    return batch.slice(start, place_of(window.end) - start)

@@ -1,8 +1,6 @@
 """One call record: as the page has it, and as it is kept until the columns are built."""
 
-from collections.abc import Callable, Iterable, Sequence
-from hashlib import blake2b
-from operator import attrgetter
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -61,24 +59,21 @@ class RescuedRecord(Record, omit_defaults=True):
 
 
 class HeldCall(Struct, frozen=True, gc=False):
-    """What is kept of a call until its column values are built: text, which is smaller than the values.
-
-    Polars reads it without Python's lock.
-    """
+    """What is kept of a call until its columns are built: text, which is smaller than the values."""
 
     date: str | None
     """The system's wall clock, `YYYY-MM-DD HH:MM[:SS[.ffffff]]`: as text, it sorts by the minute."""
     line: bytes
-    """The record as one line of JSON. Every value has its documented type."""
-    is_canonical: bool = False
-    """True where the date was surely sent in the API's own form. The columns of such calls are built faster."""
+    """The record as JSON: as it was sent, or with the documented kinds alone."""
+    as_sent: bool = False
+    """True where the line is the very text of the answer: whole JSON, of whatever kinds. Its date is canonical."""
 
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(RescuedRecord)
 
 
-def calls_of(records: Sequence[Record], *, is_canonical: bool = False) -> list[HeldCall]:
+def calls_of(records: Sequence[Record]) -> list[HeldCall]:
     """Keep these records. A rating or tags that mean "none" are left out."""
     for record in records:
         if record.rating.__class__ is not Rating:
@@ -86,7 +81,7 @@ def calls_of(records: Sequence[Record], *, is_canonical: bool = False) -> list[H
         if record.tags == "":
             record.tags = None
     lines = _encoder.encode_lines(records).split(b"\n")[:-1]
-    return [HeldCall(record.date, line, is_canonical) for record, line in zip(records, lines, strict=True)]
+    return [HeldCall(record.date, line) for record, line in zip(records, lines, strict=True)]
 
 
 def described(call: HeldCall) -> str:
@@ -94,21 +89,3 @@ def described(call: HeldCall) -> str:
     record = _decoder.decode(call.line)
     sent = msgspec.json.decode(record.rescued_data or "{}").get("date")
     return f"connection_id {record.connection_id}, date {str(sent)[:_SHOWN_CHARACTERS]!r}"
-
-
-def lines_of(calls: Iterable[HeldCall]) -> bytes:
-    """All the records as text, one in each line."""
-    return b"\n".join([call.line for call in calls])
-
-
-_facts: Callable[[RescuedRecord], tuple[object, ...]] = attrgetter(
-    *("date", "connection_id", "src", "dst", "type", "disposition", "duration", "billsec"),
-    *("user_login", "dst_user_login", "queue_id", "date_utc"),
-)
-
-
-def identity(call: HeldCall) -> bytes:
-    """A digest of the facts of a call that nobody edits afterwards: without ratings, tags and links to the CRM."""
-    # the tolerant path has made "" null already
-    facts = [None if fact == "" else fact for fact in _facts(_decoder.decode(call.line))]
-    return blake2b(_encoder.encode(facts), digest_size=16).digest()

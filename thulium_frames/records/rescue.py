@@ -11,13 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 from msgspec import Raw
 
 from thulium_frames.records.call import INT64_MAX, INT64_MIN, Rating, Record, RescuedRecord
 from thulium_frames.records.dates import read_moment
 from thulium_frames.records.oddities import Key, to_key, under_numbers
-from thulium_frames.schema import SCHEMA
+from thulium_frames.schema import COLUMNS
 
 _text = msgspec.json.Decoder(str)
 _object = msgspec.json.Decoder(dict[str, Raw])
@@ -113,8 +112,8 @@ def _read_tags(text: str) -> tuple[list[str | None] | None, bool]:
 
 
 _READERS: dict[str, Callable[[str], tuple[Any, bool]]] = {
-    **{name: _read_text for name in Record.__struct_fields__ if SCHEMA.field(name).type == pa.string()},
-    **{name: _read_number for name in Record.__struct_fields__ if SCHEMA.field(name).type == pa.int64()},
+    **{name: _read_text for name in Record.__struct_fields__ if COLUMNS[name][0] == "text"},
+    **{name: _read_number for name in Record.__struct_fields__ if COLUMNS[name][0] == "number"},
     "rating": _read_rating,
     "tags": _read_tags,
 }
