@@ -34,6 +34,8 @@ from thulium_frames.errors import ApiError, RequestRejectedError
 
 #: Once Polars is loaded, no Ctrl-C ends a wait, so the thread that waits for an answer wakes up this often to hear it.
 _SECONDS_DEAF = 0.2
+#: The library takes no endless limit.
+_MOST_SECONDS = 1e6
 #: How the library's words begin when the two sides cannot agree on TLS, or when it does not trust a certificate.
 _NO_TLS = ("invalid peer certificate", "received fatal alert", "peer is incompatible")
 #: The library works in a thread of its own, which a fork of the process lacks: there every request would hang.
@@ -120,9 +122,10 @@ class PyreqwestSender:
     def _exchange(self, address: str) -> Answer:
         if not address.startswith(f"{self._scheme}:"):
             raise HandOverError("a redirect leads to https, and the certificates to trust were not looked at")
-        self._deadline.check()
-        request = self._client.get(address).timeout(timedelta(seconds=self._deadline.left)).build_streamed()
-        with request as response:
+        if (left := self._deadline.left) <= 0:
+            raise TimeoutError
+        timeout = timedelta(seconds=min(left, _MOST_SECONDS))
+        with self._client.get(address).timeout(timeout).build_streamed() as response:
             status = response.status
             chunks = _chunks(response)
             return read_answer(status, _PHRASES.get(status, ""), _headers(response), chunks, self._deadline.check)
