@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import os
 import ssl
 import subprocess
 import sys
@@ -235,14 +236,20 @@ def test_the_faster_library_is_taken_where_it_is_installed(monkeypatch: pytest.M
     assert best_library() == "httpx"
 
 
-def test_threads_may_end_in_any_order() -> None:
-    """The library crashes the process when the thread that loaded it has ended, so one stays."""
-    code = """
-import sys, threading
-from contextlib import closing
+def run(code: str) -> None:
+    """Run code in a process that has not loaded the library yet. (A plugin of pytest loads it in this one.)"""
+    imports = """
+import os, sys, threading
 from tests.endpoint.test_client import PAGE, ask, client_of
 from tests.scripted import serving
 assert "pyreqwest" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", imports + code], check=True, cwd=Path(__file__).parents[2], timeout=60)
+
+
+def test_threads_may_end_in_any_order() -> None:
+    """The library crashes the process when the thread that loaded it has ended, so one stays."""
+    run("""
 with serving([PAGE]) as script, client_of(script.url) as client:
     for _ in range(20):
         threads = [threading.Thread(target=ask, args=(client,)) for _ in range(4)]
@@ -251,5 +258,20 @@ with serving([PAGE]) as script, client_of(script.url) as client:
         for thread in threads:
             thread.join()
     assert (client.library, script.requests) == ("pyreqwest", 80)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+""")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_a_fork_is_left_to_httpx() -> None:
+    """The library would wait there for ever."""
+    run("""
+with serving([PAGE]) as script, client_of(script.url) as client:
+    assert ask(client).count == 3
+    if not (child := os.fork()):
+        with client_of(script.url) as another:
+            counts = [ask(client).count, ask(another).count]
+        client.close()
+        os._exit((counts, client.library, another.library) != ([3, 3], "httpx", "httpx"))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert (ask(client).count, client.library) == (3, "pyreqwest")
+""")

@@ -1,5 +1,6 @@
 """One try ends in time, whatever drips, on real sockets. Servers here drip until they are told to stop."""
 
+import math
 import select
 import socket
 import ssl
@@ -406,6 +407,12 @@ def suppressed(call: Callable[[], object]) -> None:
 
 
 # --- the budget
+
+
+def test_a_try_may_take_for_ever() -> None:
+    endless = RetryPolicy(timeout=math.inf, budget=math.inf)
+    with serving([PAGE]) as script, client_of(script.url, retries=endless) as client:
+        assert ask(client).count == 3
 
 
 def test_a_try_takes_no_longer_than_what_is_left_of_the_budget() -> None:

@@ -3,6 +3,7 @@
 It keeps every promise that httpx keeps. Where it cannot, httpx does the work: see `can_send`, and HandOverError.
 """
 
+import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -33,19 +34,25 @@ from thulium_frames.errors import ApiError, RequestRejectedError
 
 #: Once Polars is loaded, no Ctrl-C ends a wait, so the thread that waits for an answer wakes up this often to hear it.
 _SECONDS_DEAF = 0.2
+#: The library takes no endless limit.
+_MOST_SECONDS = 1e6
 #: How the library's words begin when the two sides cannot agree on TLS, or when it does not trust a certificate.
 _NO_TLS = ("invalid peer certificate", "received fatal alert", "peer is incompatible")
+#: The library works in a thread of its own, which a fork of the process lacks: there every request would hang.
+_PROCESS = os.getpid()
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 def can_send(settings: Settings, proxies: Mapping[str, Proxy]) -> bool:
-    """Whether the library keeps all promises with these settings.
+    """Whether the library keeps all promises with these settings, in this process.
 
     It does not tell a proxy that refuses from one that fails. Where SSL_CERT_FILE is to name all authorities, it also
     trusts those of SSL_CERT_DIR, and on other platforms than Linux those of the operating system.
     """
-    if proxies or not settings.is_https:
-        return not proxies
+    if proxies or os.getpid() != _PROCESS:
+        return False
+    if not settings.is_https:
+        return True
     file, folder = certificate_places()
     return not folder and (not file or sys.platform == "linux")
 
@@ -69,8 +76,10 @@ class PyreqwestSender:
         """Send one GET, and return its answer whatever its status. It takes at most what the deadline leaves.
 
         Raises TryAgainError for a failure that may pass, ApiError for one that will not, and HandOverError when the
-        system and this library cannot agree on TLS.
+        system and this library cannot agree on TLS, or when this is a fork of the process that loaded the library.
         """
+        if os.getpid() != _PROCESS:
+            raise HandOverError("the process was forked")
         if threading.current_thread() is threading.main_thread():
             return self._send_aside(address)
         return self._send(address)
@@ -113,9 +122,10 @@ class PyreqwestSender:
     def _exchange(self, address: str) -> Answer:
         if not address.startswith(f"{self._scheme}:"):
             raise HandOverError("a redirect leads to https, and the certificates to trust were not looked at")
-        self._deadline.check()
-        request = self._client.get(address).timeout(timedelta(seconds=self._deadline.left)).build_streamed()
-        with request as response:
+        if (left := self._deadline.left) <= 0:
+            raise TimeoutError
+        timeout = timedelta(seconds=min(left, _MOST_SECONDS))
+        with self._client.get(address).timeout(timeout).build_streamed() as response:
             status = response.status
             chunks = _chunks(response)
             return read_answer(status, _PHRASES.get(status, ""), _headers(response), chunks, self._deadline.check)
