@@ -192,7 +192,7 @@ def test_what_was_proven_before_an_error_is_delivered_before_it() -> None:
             raise ApiError("the system is gone")
         return by_the_minute(window, span, stop)
 
-    pieces = pieces_of(WHOLE_DAY, ask, to_warsaw, reading=Reading(page_rows=10), workers=1)
+    pieces = pieces_of(WHOLE_DAY, ask, to_warsaw, reading=Reading(page_rows=10), workers=lambda: 1)
     piece = next(pieces)
     assert (piece.window.start, piece.batch.num_rows) == (DAWN, 18 * 9)
     with pytest.raises(ApiError, match="the system is gone"):
@@ -216,7 +216,7 @@ def test_a_call_that_cannot_be_placed_stops_no_window_before_its_own() -> None:
         return to_warsaw(calls)
 
     reading = Reading(page_rows=10, window_rows=300)
-    pieces = pieces_of(WHOLE_DAY, ask, to_columns, reading=reading, workers=2)
+    pieces = pieces_of(WHOLE_DAY, ask, to_columns, reading=reading, workers=lambda: 2)
     first = next(pieces)
     assert (first.window.start, first.undated) == (DAWN, [])
     undated = [call for piece in pieces for call in piece.undated]
@@ -233,6 +233,6 @@ def test_columns_are_built_in_the_thread_that_takes_them() -> None:
         return to_warsaw(calls)
 
     reading = Reading(page_rows=10, batch_rows=50)
-    pieces = list(pieces_of(WHOLE_DAY, by_the_minute, to_columns, reading=reading, workers=3))
+    pieces = list(pieces_of(WHOLE_DAY, by_the_minute, to_columns, reading=reading, workers=lambda: 3))
     assert sum(piece.batch.num_rows for piece in pieces) == 600
     assert builders == {threading.current_thread()}

@@ -558,7 +558,7 @@ class Memory:
 
 def read(ask: Ask, window: Window, reading: Reading, workers: int) -> pl.DataFrame:
     build = partial(to_batch, time_zone="Europe/Warsaw")
-    pieces = read_pieces(window, ask, build, reading=reading, workers=workers, grain=Grain(), on_count=id)
+    pieces = read_pieces(window, ask, build, reading=reading, workers=lambda: workers, grain=Grain(), on_count=id)
     frame = pl.DataFrame(SCHEMA.empty_table())
     return pl.concat([frame, *(pl.DataFrame(piece.batch) for piece in pieces)])
 

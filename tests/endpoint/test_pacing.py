@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thulium_frames.endpoint.concurrency import Concurrency
 from thulium_frames.endpoint.pacing import Pace
 from thulium_frames.endpoint.retries import RetryPolicy
 
@@ -35,14 +36,16 @@ def time() -> FakeTime:
 
 
 def pace_of(most: int, time: FakeTime) -> Pace:
-    return Pace(most, time.clock)
+    """A pace that has reached its limit."""
+    return Pace(Concurrency(most, first=most), time.clock)
 
 
 def answered(pace: Pace, times: int) -> list[int]:
     """The number of allowed requests after each of that many answers."""
     allowed = []
     for _ in range(times):
-        pace.speed_up()
+        pace.concurrency.used(pace.allowed)
+        pace.answered(pace.clock() - 1, 100)
         allowed.append(pace.allowed)
     return allowed
 
@@ -132,7 +135,7 @@ def test_who_is_told_to_stop_waits_for_nothing(time: FakeTime) -> None:
 
 
 def test_a_stop_ends_a_pause() -> None:
-    pace, stop = Pace(1), threading.Event()
+    pace, stop = Pace(Concurrency(1)), threading.Event()
     pace.slow_down(began=float("inf"), pause=3600)
 
     def take_a_turn() -> None:
@@ -161,10 +164,10 @@ class Telling(threading.Condition):
         return super().wait(timeout)
 
 
-@pytest.mark.parametrize(("most", "slowed", "allowed"), [(1, False, 1), (3, False, 3), (3, True, 1), (8, True, 4)])
+@pytest.mark.parametrize(("most", "slowed", "allowed"), [(1, False, 1), (3, False, 3), (3, True, 1), (8, True, 2)])
 def test_who_comes_when_all_turns_are_taken_waits_for_one(most: int, slowed: bool, allowed: int) -> None:
     told: SimpleQueue[str] = SimpleQueue()
-    pace, stop = Pace(most), threading.Event()
+    pace, stop = Pace(Concurrency(most)), threading.Event()
     pace._changed = Telling(told)
     if slowed:
         pace.slow_down(began=float("inf"), pause=0)
@@ -232,7 +235,8 @@ def test_the_concurrency_stays_within_its_bounds_and_climbs_by_one(most: int, to
             pace.slow_down(began=time.now, pause=0)
             assert pace.allowed == max(1, before // 2)
         else:
-            pace.speed_up()
+            pace.concurrency.used(before)
+            pace.answered(time.now - 1, 100)
             assert before <= pace.allowed <= min(most, before + 1)
 
 

@@ -75,7 +75,7 @@ def in_warsaw(calls: Sequence[HeldCall]) -> pa.RecordBatch:
 def read(
     server: ByDay, window: Window = WEEK, reading: Reading = SMALL, workers: int = 1, grain: Grain | None = None
 ) -> list[Piece]:
-    how = {"reading": reading, "workers": workers}
+    how = {"reading": reading, "workers": lambda: workers}
     return list(read_pieces(window, server.ask, in_warsaw, grain=grain or Grain(), on_count=id, **how))  # type: ignore[arg-type]  # of several types
 
 

@@ -39,6 +39,8 @@ class Concurrency:
 
     def answered(self, seconds: float, size: int) -> None:
         """Note an answer that came after so many seconds, with a body of so many bytes."""
+        if size > 2 * self._largest:  # what was seen before was not of full size
+            self._seconds, self._quickest = [], float("inf")
         self._largest = max(self._largest, size)
         if 2 * size >= self._largest:
             self._seconds.append(seconds)
@@ -57,7 +59,7 @@ class Concurrency:
         if slowness > _TOO_SLOW:
             fewer = round(self.allowed * _STILL_QUICK / slowness)
             self.allowed = min(self.allowed, max(fewer, min(FEW, self.most)))
-        elif slowness < _STILL_QUICK and 2 * self._busiest > self.allowed:
+        elif slowness < _STILL_QUICK and 2 * self._busiest >= self.allowed:
             more = self.allowed if self._is_starting else 1
             self.allowed = min(self.allowed + more, self.most)
         self._is_starting = self._is_starting and slowness < _STILL_QUICK
