@@ -226,6 +226,7 @@ A_NOON = str(CALLS.records(FIRST)[len(CALLS.records(FIRST)) // 2].row["date"])
 MATRIX: dict[str, Case] = {
     "seed": Case(Faults(seed=9, server_errors=0.3), happened=dealt("server_errors")),
     "latency": Case(Faults(latency=0.003), happened=takes(0.003)),
+    "capacity": Case(Faults(latency=0.003, capacity=1), happened=takes(0.003)),
     "rate_limit": Case(Faults(rate_limit=4, rate_window=0.3)),
     "rate_window": Case(Faults(rate_limit=1, rate_window=0.03), happened=dealt("rate_limit")),
     "retry_after": Case(Faults(rate_limit=4, rate_window=0.3, retry_after="date"), happened=dealt("rate_limit")),

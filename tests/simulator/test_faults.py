@@ -95,7 +95,10 @@ def test_rates_can_hold_for_the_first_requests_only() -> None:
     "wrong",
     [
         *({name: value} for name in ("stalls", "bit_flips", "twin_legs", "dirty_values") for value in (-0.1, 1.1)),
-        *({name: -1} for name in ("latency", "rate_limit", "restart_at", "page_cap", "drift", "stall_seconds")),
+        *(
+            {name: -1}
+            for name in ("latency", "capacity", "rate_limit", "restart_at", "page_cap", "drift", "stall_seconds")
+        ),
         *({"stalls": float("nan")}, {"rate_window": 0.0}, {"drift_until": 1}, {"failures_first": 3}),
         *({"outage": (0, 3)}, {"outage": (3, 2)}, {"date_to_means": "never"}, {"retry_after": ""}),
     ],

@@ -1,5 +1,7 @@
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -127,6 +129,15 @@ def test_latency_delays_and_changes_nothing() -> None:
     with faulty(latency=0.01) as (client, app):
         assert everything(client) == app.truth()
         assert not app.dealt
+
+
+def test_what_is_beyond_the_capacity_waits() -> None:
+    began = time.monotonic()
+    with faulty(latency=0.01, capacity=2) as (client, app), ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: client.get(PATH).json(), range(6)))
+        assert app.requests == 6
+    assert all(answer == answers[0] for answer in answers)
+    assert time.monotonic() - began >= 3 * 0.01
 
 
 def test_compressed_answers_can_be_spoilt_too() -> None:

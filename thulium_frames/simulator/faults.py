@@ -60,6 +60,7 @@ class Faults:
     )
 
     latency: float = _seconds("Seconds before each answer.")
+    capacity: int = _count("Works on N requests at once, so with --latency more make all slower. 0 is no limit.")
     rate_limit: int = _count("At most N requests in --rate-window get an answer, the others get 429. 0 is no limit.")
     rate_window: float = _seconds("Seconds that --rate-limit counts over.", 1.0)
     retry_after: RetryAfter = field(

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from random import Random
@@ -29,6 +29,7 @@ class SimulatedThulium:
         self._api = api
         self._calls = calls
         self._faults = faults
+        self._capacity = asyncio.Semaphore(faults.capacity) if faults.capacity else nullcontext()
         self._limit = RateLimit(faults.rate_limit, faults.rate_window)
         #: The number of requests that have come to the API, including those without an answer.
         self.requests = 0
@@ -50,7 +51,8 @@ class SimulatedThulium:
         wait = self._limit.wait()
         fate = fate_of(self.requests, self._faults, is_too_many=wait > 0)
         self.dealt.update(fate.names)
-        await _pause(self._faults.latency, receive)
+        async with self._capacity:
+            await _pause(self._faults.latency, receive)
         if fate.instead in SILENT and wire:
             await self._fall_silent(fate, wire, receive)
         elif fate.names:
