@@ -1,6 +1,7 @@
-"""Results that are lazy or eager like the given frame, and durations such as "72h"."""
+"""Results that are lazy or eager like the given frame, plans that read it once, and durations such as "72h"."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -17,6 +18,16 @@ def like(frame: Frame, result: pl.LazyFrame) -> Frame:
     if isinstance(frame, pl.DataFrame):
         return result.collect()
     return result
+
+
+def read_once(frame: pl.LazyFrame, plan: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.LazyFrame:
+    """The result of a plan that uses its input more than once, such as for both sides of a join.
+
+    Polars would read a frame as often as a plan uses it. A lake may change in between, and a system would have to send
+    everything again.
+    """
+    schema = plan(pl.LazyFrame(schema=frame.collect_schema())).collect_schema()
+    return frame.map_batches(lambda rows: plan(rows.lazy()).collect(), schema=schema)
 
 
 def elapsed(within: str | timedelta) -> timedelta:
