@@ -72,6 +72,11 @@ def columns_of_calls() -> list[str]:
     return list(OWN)
 
 
+def _is_of_calls(frame: pl.LazyFrame) -> bool:
+    """Whether `calls` made the frame: it has all columns that legs do not have."""
+    return {*OWN}.difference(_ORDER) <= set(frame.collect_schema().names())
+
+
 def calls_with(frame: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
     """These columns of the calls, in any order; calls without an id follow each other as in `calls`.
 
@@ -79,9 +84,11 @@ def calls_with(frame: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
     of `rating`, it is the rating that counts in `rating_type` and `rating_rate`.
 
     The frame is read once, and only what these columns need. Most calls have one leg: such a leg is the call, and only
-    the legs of other calls are sorted and merged.
+    the legs of other calls are sorted and merged. A frame of calls stays as it is.
     """
     wanted = list(dict.fromkeys(columns))
+    if _is_of_calls(frame):
+        return frame.with_columns(_ADDED[LAST].alias(LAST)).select(wanted)
     order = _order_for(wanted)
     needed = frame.select(list(dict.fromkeys([*order, "connection_id"])))
     return read_once(needed, lambda legs: _joined(legs, wanted, order))

@@ -11,6 +11,10 @@ _OF_FIRST_LEG: Final = ("date", "date_utc", "type", "src", "dst", "user_login")
 _IDS: Final = ("queue_id", "topic_id", "customer_id")
 
 
+#: A set without it has each tag once, and no null. Polars has this in half the time of dropping and making unique.
+_NO_TAG: Final = pl.lit([None], pl.List(pl.String))
+
+
 def of_leg(names: Iterable[str]) -> list[pl.Expr]:
     """These columns of a leg as a call of its own, from the columns of the leg and `legs`.
 
@@ -42,7 +46,7 @@ def _of_leg() -> dict[str, pl.Expr]:
         "transfers": pl.col("transferred_to").is_not_null().cast(pl.Int64),
         "disconnected_by": pl.col("disconnected_by"),
         **{f"rating_{part}": _rated(pl.col("rating").struct.field(part)) for part in ("type", "rate")},
-        "tags": pl.col("tags").list.drop_nulls().list.unique().list.sort(),
+        "tags": pl.col("tags").list.set_difference(_NO_TAG).list.sort(),
         "legs": pl.col("legs"),
         "rating": _rated(pl.col("rating")),
     }
