@@ -47,19 +47,13 @@ def by_interval(
     """
     length = interval_of(every)
     grouped: list[str] = group_columns(by)
-    keys = ["interval", *grouped]
-    whole = figures.whole_table(target_seconds, denominator, short_abandon_seconds)
-    expressions = figures.beside(keys, whole)
-    calls = calls_for(frame.lazy(), grouped, [*expressions, pl.col("date"), _IS_DATED])
+    keys: list[str] = ["interval", *grouped]
+    told: list[pl.Expr] = figures.beside(keys, figures.whole_table(target_seconds, denominator, short_abandon_seconds))
+    calls = calls_for(frame.lazy(), grouped, [*told, pl.col("date"), _IS_DATED])
     placed = calls.with_columns(pl.col("date").dt.truncate(length).alias("interval"))
-    table = placed.group_by(keys).agg(*expressions, _IS_DATED.any().alias("_is_dated"))
-    names = [expression.meta.output_name() for expression in expressions]
-    return like(
-        frame,
-        read_once(
-            table, lambda rows: _on_grid(rows, grouped, length, time_zone).select(*keys, "interval_seconds", *names)
-        ),
-    )
+    table = placed.group_by(keys).agg(*told, _IS_DATED.any().alias("_is_dated"))
+    names = [*keys, "interval_seconds", *(figure.meta.output_name() for figure in told)]
+    return like(frame, read_once(table, lambda rows: _on_grid(rows, grouped, length, time_zone).select(names)))
 
 
 def _on_grid(table: pl.LazyFrame, grouped: list[str], length: str, time_zone: str) -> pl.LazyFrame:

@@ -1,12 +1,13 @@
 """Makes calls of legs, which are the rows of the schema."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 import polars as pl
 
 from thulium_frames.metrics.durations import believed, wait_of
-from thulium_frames.metrics.frames import Frame, like, read_once
+from thulium_frames.metrics.frames import Frame, like, made_of, read_once
 from thulium_frames.metrics.merging import OWN, of_leg, of_legs
 
 #: Sorting by these columns puts the legs of one minute in the order in which they happened: the first leg of a
@@ -64,7 +65,7 @@ def calls(frame: Frame) -> Frame:
     menu and the queue after it are one leg, the wait in Asterisk's records ends when the menu answers. If the first
     legs of a call are not in the frame, the call begins with its first leg in the frame.
     """
-    found = calls_with(frame.lazy(), columns_of_calls())
+    found = made_of(columns_of_calls(), partial(calls_with, frame.lazy()))
     return like(frame, found.sort("date_utc", "connection_id", maintain_order=True))
 
 
@@ -80,8 +81,8 @@ def _is_of_calls(frame: pl.LazyFrame) -> bool:
 def calls_with(frame: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
     """These columns of the calls, in any order; calls without an id follow each other as in `calls`.
 
-    A column is one of `columns_of_calls()`, LAST, or one of the legs. Of the latter, the first value that is not null counts;
-    of `rating`, it is the rating that counts in `rating_type` and `rating_rate`.
+    A column is one of `columns_of_calls()`, LAST, or one of the legs. Of the latter, the first value that is not null
+    counts; of `rating`, it is the rating that counts in `rating_type` and `rating_rate`.
 
     The frame is read once, and only what these columns need. Most calls have one leg: such a leg is the call, and only
     the legs of other calls are sorted and merged. A frame of calls stays as it is.

@@ -67,7 +67,9 @@ def _listed(calls: pl.DataFrame, window: timedelta) -> pl.DataFrame:
 
 
 def _may_be_in_an_episode() -> pl.Expr:
-    """Whether a missed call of the caller came before, and no handled call since. This spares the slow loop most rows."""
+    """Whether the call is a missed one, or one came before and no handled call since. It spares the slow loop most
+    calls, which must be sorted by caller and then by time.
+    """
     caller, handled = pl.col("caller"), pl.col("handled")
     is_missed = pl.col("type").eq_missing("INBOUND") & ~handled
     starts_anew = handled.shift(1, fill_value=True) | caller.ne_missing(caller.shift(1))
