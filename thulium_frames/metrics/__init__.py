@@ -14,7 +14,9 @@ once, because all functions but `impossible_durations` also take the table of `c
     made = metrics.calls(scan_lake("lake")).collect()
     metrics.summary(made), metrics.by_interval(made, every="1h")
 
-`by` then names columns of that table, and the frame ends with the start of its last call. A quotient `x` comes with `x_numerator` and `x_denominator`. Waits follow Asterisk's meaning of `duration` and
+`by` then names columns of that table, and the frame ends with the start of its last call.
+
+A quotient `x` comes with `x_numerator` and `x_denominator`. Waits follow Asterisk's meaning of `duration` and
 `billsec`.
 """
 
