@@ -29,6 +29,7 @@ _ORDER: Final = [
 ]
 #: An id of 0 means none, as exchanges write it: it names no queue, no topic and no customer.
 _IDS: Final = frozenset({"queue_id", "topic_id", "customer_id", "outbound_id", "ticket_id"})
+_KEY: Final = ("date_utc", "connection_id")
 #: The date of the frame's last leg, as a column that `calls_with` gives to every call.
 LAST: Final = "_last"
 _ADDED: Final = {"legs": pl.lit(1, pl.Int64), LAST: pl.col("date_utc").max()}
@@ -65,8 +66,17 @@ def calls(frame: Frame) -> Frame:
     menu and the queue after it are one leg, the wait in Asterisk's records ends when the menu answers. If the first
     legs of a call are not in the frame, the call begins with its first leg in the frame.
     """
-    found = made_of(columns_of_calls(), partial(calls_with, frame.lazy()))
-    return like(frame, found.sort("date_utc", "connection_id", maintain_order=True))
+    return like(frame, made_of(columns_of_calls(), partial(_sorted, frame.lazy())))
+
+
+def _sorted(frame: pl.LazyFrame, columns: list[str]) -> pl.LazyFrame:
+    made = calls_with(frame, [*columns, *_KEY])
+    return made.map_batches(_in_order).select(columns)
+
+
+def _in_order(calls: pl.DataFrame) -> pl.DataFrame:
+    """Sort an index and gather the calls by it. This takes half the memory of sorting the calls."""
+    return calls[calls.select(_KEY).with_row_index().sort(_KEY, maintain_order=True)["index"]]
 
 
 def columns_of_calls() -> list[str]:
