@@ -19,6 +19,10 @@ _NEEDED: Final = (
     *("answered_by_machine", "failed", "wait_seconds", "talk_seconds", "transfers", "disconnected_by"),
     *("rating_type", "rating_rate", "legs"),
 )
+#: Texts that repeat, as numbers of these texts. A year takes a quarter less memory in this way.
+_REPEATED: Final = pl.col(
+    *("type", "disposition", "user", "user_login", "dst_user", "dst_user_login", "transferred_to", "disconnected_by")
+).cast(pl.Categorical)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def read(lake: Lake, first: date | None = None, last: date | None = None) -> tup
             )
     legs = lake.scan().filter(pl.col("call_date").is_between(period.first, period.last))
     try:
-        return metrics.calls(legs).select(_NEEDED).collect(), period
+        return metrics.calls(legs.with_columns(_REPEATED)).select(_NEEDED).collect(), period
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise LakeDamagedError(
