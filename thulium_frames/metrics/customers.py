@@ -22,7 +22,7 @@ def customer_calls(frame: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
     return (
         calls_with(frame, [*_PARTIES, *columns])
         .filter(inbound | outbound)
-        .with_columns(normalised_at_once(number).alias("caller"))
+        .with_columns(normalised_at_once(number.cast(pl.String)).alias("caller"))
         .filter(~(of_colleague.fill_null(value=False) | by_colleague))
         .select("caller", *columns)
     )

@@ -19,10 +19,14 @@ _NEEDED: Final = (
     *("answered_by_machine", "failed", "wait_seconds", "talk_seconds", "transfers", "disconnected_by"),
     *("rating_type", "rating_rate", "legs"),
 )
-#: Texts that repeat, as numbers of these texts. A year takes a quarter less memory in this way.
-_REPEATED: Final = pl.col(
-    *("type", "disposition", "user", "user_login", "dst_user", "dst_user_login", "transferred_to", "disconnected_by")
-).cast(pl.Categorical)
+#: Texts that repeat, as numbers of these texts. A year takes a third less memory in this way.
+_REPEATED: Final = (
+    pl.col(
+        *("type", "src", "dst", "disposition", "user", "user_login", "dst_user", "dst_user_login", "transferred_to"),
+        "disconnected_by",
+    ).cast(pl.Categorical),
+    pl.col("rating").cast(pl.Struct({"type": pl.Categorical, "rate": pl.Categorical})),
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def read(lake: Lake, first: date | None = None, last: date | None = None) -> tup
             )
     legs = lake.scan().filter(pl.col("call_date").is_between(period.first, period.last))
     try:
-        return metrics.calls(legs.with_columns(_REPEATED)).select(_NEEDED).collect(), period
+        return metrics.calls(legs.with_columns(*_REPEATED)).select(_NEEDED).collect(), period
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise LakeDamagedError(
