@@ -48,7 +48,9 @@ class Period:
 
 
 def read(lake: Lake, first: date | None = None, last: date | None = None) -> tuple[pl.DataFrame, Period]:
-    """The calls of the days from `first` to `last`, both included. None means the lake's first or last day.
+    """The table of `metrics.calls`, without columns that a report does not need, of the days from `first` to `last`.
+
+    Both days are included. None means the lake's first or last day.
 
     Raises LakeDamagedError when one of these days cannot be read.
     """
