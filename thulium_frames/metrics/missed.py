@@ -60,6 +60,7 @@ def missed_calls(frame: Frame, *, within: str | timedelta = "72h") -> Frame:
 
 def _listed(calls: pl.DataFrame, window: timedelta) -> pl.DataFrame:
     """The rows of the result. Missed calls sort before handled calls of the same moment."""
+    calls = calls.with_columns(pl.col("date_utc", LAST).dt.replace_time_zone(None))  # Python is slow with time zones
     last = calls[LAST].first()
     ordered = calls.select(Call._fields).drop_nulls(["date", "date_utc"]).sort(Call._fields)
     found = episodes(map(Call._make, ordered.filter(_may_be_in_an_episode()).iter_rows()), window)
