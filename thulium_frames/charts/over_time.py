@@ -151,8 +151,10 @@ def missed_backlog(
 def _backlog(frame: pl.LazyFrame, every: Interval, within: str | timedelta) -> pl.DataFrame:
     interval = pl.col("first_missed").dt.truncate(every).alias("interval")
     place = pl.col("state").replace_strict(list(_STATE_COLOURS), range(len(_STATE_COLOURS)), return_dtype=pl.Int8)
-    is_of_missed = "first_missed" in frame.collect_schema()
-    missed = frame if is_of_missed else metrics.missed_calls(frame, within=within)
-    counted = missed.group_by(interval, "state").agg(pl.len().alias("callers"), pl.col("censored").sum())
+    counted = (
+        metrics.missed_calls(frame, within=within)
+        .group_by(interval, "state")
+        .agg(pl.len().alias("callers"), pl.col("censored").sum())
+    )
     placed = _placed(counted, every).with_columns(place.alias("place"))
     return placed.select(*_KEYS, "state", "place", "callers", "censored").sort("start", "place").collect()
