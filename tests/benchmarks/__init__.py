@@ -1,1 +1,1 @@
-"""The cost of an export, compared with other tools: `python -m tests.benchmarks`, with the extra `bench`."""
+"""The cost of exports and figures, compared with other tools: `python -m tests.benchmarks`, with the extra `bench`."""

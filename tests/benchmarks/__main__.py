@@ -17,8 +17,11 @@ _JOBS = [*dict.fromkeys(job.name for job in jobs([1])), *OTHERS]
 
 def _arguments() -> argparse.Namespace:
     peers = [peer.name for peer in PEERS]
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="What exporting costs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description="What exporting and analysing costs."
+    )
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000], help="sizes of the job download")
+    parser.add_argument("--legs", type=int, default=850_000, help="size of the lake of the jobs analysis and report")
     parser.add_argument("--runs", type=int, default=3, help="rounds, in each of which every peer has its turn")
     parser.add_argument("--only", nargs="+", choices=_JOBS, default=_JOBS, metavar="JOB", help=", ".join(_JOBS))
     parser.add_argument("--peers", nargs="+", choices=peers, default=peers, metavar="PEER", help=", ".join(peers))
@@ -34,7 +37,7 @@ def main() -> None:
     chosen = [job for job in jobs(given.rows) if job.name in given.only]
     results = []
     with tempfile.TemporaryDirectory(prefix="thulium_frames_") as folder, console.status("") as status:
-        bench = Bench(Path(folder), given.runs, given.peers, status.update)
+        bench = Bench(Path(folder), given.runs, given.peers, given.legs, status.update)
         for result in bench.results(chosen, given.only):
             results.append(result)
             console.print(result.title, table(result), sep="\n", highlight=False)

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import polars as pl
 
+from tests.benchmarks import analysis
 from tests.benchmarks.archive import build, load
 from tests.benchmarks.certificates import issue
 from tests.benchmarks.lakes import findings, truth_of
@@ -63,15 +64,15 @@ def jobs(rows: Sequence[int]) -> list[Job]:
     ]
 
 
-#: Jobs without peers.
-OTHERS: Final = ("noop", "startup")
+#: Jobs without the peers of an export.
+OTHERS: Final = ("noop", "startup", *analysis.JOBS)
 
 
 class Bench:
     """Runs jobs in its own folder, and builds each archive once."""
 
-    def __init__(self, folder: Path, runs: int, peers: Sequence[str], tell: Callable[[str], object]) -> None:
-        self._folder, self._runs, self._tell = folder, runs, tell
+    def __init__(self, folder: Path, runs: int, peers: Sequence[str], legs: int, tell: Callable[[str], object]) -> None:
+        self._folder, self._runs, self._legs, self._tell = folder, runs, legs, tell
         self._peers = [peer for peer in PEERS if peer.name in peers]
 
     def results(self, chosen: Sequence[Job], others: Sequence[str]) -> Iterator[Result]:
@@ -85,6 +86,8 @@ class Bench:
             yield self._noop()
         if "startup" in others:
             yield self._startup()
+        if set(analysis.JOBS) & set(others):
+            yield from analysis.results(self._folder, self._legs, self._runs, others, self._tell)
 
     def _archive(self, name: str, rows: int, *, dirty: bool = False, calls_per_day: int = 800) -> Path:
         self._tell(f"inventing {rows:,} calls")

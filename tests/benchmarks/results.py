@@ -26,7 +26,7 @@ class Run(msgspec.Struct, frozen=True):
     requests: int | None = None
     found: Findings | None = None
     ratio: float | None = None
-    """Its wall time divided by that of the plain httpx loop in the same round."""
+    """Its wall time divided by that of the job's yardstick in the same round."""
 
     @property
     def rows(self) -> int | None:
@@ -68,6 +68,8 @@ class Result(msgspec.Struct, frozen=True):
     title: str
     outcomes: list[Outcome]
     least_requests: int | None = None
+    yardstick: str = "httpx"
+    """The peer that the ratios refer to."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -97,7 +99,17 @@ def table(result: Result) -> Table:
     """Medians, each followed by the lowest and the highest value of all runs."""
     shown = Table()
     requests = f"requests\nof {result.least_requests}"
-    names = ("", "wall s", "x httpx", "CPU s", "peak MB", requests, "rows", "bytes\na row", "what it lacks")
+    names = (
+        "",
+        "wall s",
+        f"x {result.yardstick}",
+        "CPU s",
+        "peak MB",
+        requests,
+        "rows",
+        "bytes\na row",
+        "what it lacks",
+    )
     rows = [[outcome.peer, *_figures(outcome.runs), outcome.lacks] for outcome in result.outcomes]
     columns = [(name, cells) for name, *cells in zip(names, *rows, strict=True) if any(cells)]
     for name, _ in columns:

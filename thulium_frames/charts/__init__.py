@@ -1,6 +1,7 @@
 """The figures as Altair charts, for notebooks and for the report.
 
-Each function takes a frame with the columns of the schema, lazy or eager, and returns a chart of figures of `metrics`:
+Each function takes a frame with the columns of the schema, or the table of `metrics.calls`, lazy or eager. It returns a
+chart of figures of `metrics`:
 
     from thulium_frames import charts, scan_lake
 

@@ -58,13 +58,20 @@ def calls_by_hour(frame: pl.DataFrame | pl.LazyFrame, *, count: Counted = "offer
 
 def _by_hour(frame: pl.LazyFrame, count: Counted) -> pl.DataFrame:
     """For each hour of each weekday: its `calls`, the number of such weekdays as `days`, and their quotient `mean`."""
-    weekday, hour = pl.col("interval").dt.weekday(), pl.col("interval").dt.hour()
-    hours = metrics.by_interval(frame, every="1h").group_by(weekday.alias("day"), hour.alias("hour"))
-    days = metrics.by_interval(frame, every="1d").group_by(weekday.alias("day"))
+    start = pl.col("interval")
+    hours = (
+        metrics.by_interval(frame, every="1h")
+        .drop_nulls("interval")
+        .with_columns(
+            start.dt.weekday().alias("day"),
+            start.dt.hour().alias("hour"),
+            start.dt.date().n_unique().over(start.dt.weekday()).alias("days"),
+        )
+    )
     of_day, next_hour = pl.col("day") - 1, pl.col("hour") + 1
     return (
-        hours.agg(pl.col(count).sum().alias("calls"))
-        .join(days.agg(pl.len().alias("days")), on="day")
+        hours.group_by("day", "hour", "days")
+        .agg(pl.col(count).sum().alias("calls"))
         .sort("day", "hour")
         .select(
             of_day.replace_strict(range(7), WEEKDAYS, return_dtype=pl.String).alias("weekday"),

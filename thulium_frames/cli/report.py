@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,8 @@ def report(lake: Path, date_from: datetime | None, date_to: datetime | None, out
 
 def _made(lake: Path, first: date | None, last: date | None, output: Output) -> tuple[Figures, Period]:
     """Write the page and return what it says."""
+    # Altair loads jsonschema, which would take a second to compile a grammar of addresses that no chart contains.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None makes an import fail
     made = extra("report")
     calls, period = made.read(thulium_frames.Lake(lake), first, last)
     with extras():

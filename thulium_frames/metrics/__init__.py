@@ -8,7 +8,15 @@ eager like the one it was given:
     metrics.service_level(scan_lake("lake"), by=["queue_id"], denominator="less_short_abandons").collect()
 
 Rows of the schema are legs. The figures count calls, which `calls` makes of legs; every figure says which calls it
-counts. A quotient `x` comes with `x_numerator` and `x_denominator`. Waits follow Asterisk's meaning of `duration` and
+counts. A figure reads its frame once, and only the columns that it needs. Who wants several figures can make the calls
+once, because all functions but `impossible_durations` also take the table of `calls`:
+
+    made = metrics.calls(scan_lake("lake")).collect()
+    metrics.summary(made), metrics.by_interval(made, every="1h")
+
+`by` then names columns of that table, and the frame ends with the start of its last call.
+
+A quotient `x` comes with `x_numerator` and `x_denominator`. Waits follow Asterisk's meaning of `duration` and
 `billsec`.
 """
 

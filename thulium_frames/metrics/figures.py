@@ -34,8 +34,8 @@ def offered() -> list[pl.Expr]:
 
 
 def outcomes(short_abandon_seconds: float, names: tuple[str, ...] = OUTCOMES) -> list[pl.Expr]:
-    outcome = _outcome(short_abandon_seconds)
-    return [_count(outcome.eq_missing(name)).alias(name) for name in names]
+    outcome = _outcomes(short_abandon_seconds)
+    return [_count(outcome[name]).alias(name) for name in names]
 
 
 def answered_by_machine() -> list[pl.Expr]:
@@ -112,19 +112,16 @@ def beside(keys: Sequence[str], expressions: Iterable[pl.Expr]) -> list[pl.Expr]
     return [expression.alias(f"{name}_count") if name in keys else expression for expression, name in named]
 
 
-def _outcome(short_abandon_seconds: float) -> pl.Expr:
-    """The outcome of an offered call; null for other calls. An unknown wait is not a short one."""
-    return (
-        pl.when(~_OFFERED)
-        .then(None)
-        .when(pl.col("handled"))
-        .then(pl.lit("handled"))
-        .when(pl.col("failed"))
-        .then(pl.lit("failed"))
-        .when(pl.col("wait_seconds") < short_abandon_seconds)
-        .then(pl.lit("short_abandoned"))
-        .otherwise(pl.lit("abandoned"))
-    )
+def _outcomes(short_abandon_seconds: float) -> dict[str, pl.Expr]:
+    """Whether an offered call had this outcome. An unknown wait is not a short one."""
+    is_given_up = _OFFERED & ~pl.col("handled") & ~pl.col("failed")
+    is_short = (pl.col("wait_seconds") < short_abandon_seconds).fill_null(value=False)
+    return {
+        "handled": _HANDLED,
+        "abandoned": is_given_up & ~is_short,
+        "short_abandoned": is_given_up & is_short,
+        "failed": _OFFERED & ~pl.col("handled") & pl.col("failed"),
+    }
 
 
 def _count(condition: pl.Expr) -> pl.Expr:

@@ -1,6 +1,6 @@
 """What figures can be grouped by."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import polars as pl
@@ -18,12 +18,16 @@ def group_columns(by: By) -> list[str]:
     return [by] if isinstance(by, str) else list(dict.fromkeys(by))
 
 
-def calls_by(frame: pl.LazyFrame, by: By) -> pl.LazyFrame:
-    """The calls, with the columns of the group. Raises ValueError for a column that does not exist."""
-    more = [name for name in group_columns(by) if name not in _OWN]
+def calls_for(frame: pl.LazyFrame, by: By, expressions: Iterable[pl.Expr]) -> pl.LazyFrame:
+    """The columns of the calls that the expressions and the group need, in any order.
+
+    Raises ValueError for a column that does not exist.
+    """
+    keys = group_columns(by)
+    more = [name for name in keys if name not in _OWN]
     if more:
         _check(more, frame.collect_schema().names())
-    return calls_with(frame, more)
+    return calls_with(frame, [*keys, *(name for expression in expressions for name in expression.meta.root_names())])
 
 
 def _check(more: list[str], columns: list[str]) -> None:

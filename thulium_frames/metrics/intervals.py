@@ -8,13 +8,14 @@ from polars import selectors as cs
 from thulium_frames.metrics import figures
 from thulium_frames.metrics.every import Every, interval_of
 from thulium_frames.metrics.figures import Denominator
-from thulium_frames.metrics.frames import Frame, like
-from thulium_frames.metrics.groups import By, calls_by, group_columns
+from thulium_frames.metrics.frames import Frame, like, read_once
+from thulium_frames.metrics.groups import By, calls_for, group_columns
 
 #: Every offset from UTC is a multiple of this.
 _OFFSET_MINUTES = 15
 #: Longer than any offset from UTC.
 _MARGIN = pl.duration(days=1)
+_IS_DATED = pl.col("date_utc").is_not_null()
 
 
 def by_interval(
@@ -46,22 +47,26 @@ def by_interval(
     """
     length = interval_of(every)
     grouped: list[str] = group_columns(by)
+    keys: list[str] = ["interval", *grouped]
+    told: list[pl.Expr] = figures.beside(keys, figures.whole_table(target_seconds, denominator, short_abandon_seconds))
+    calls = calls_for(frame.lazy(), grouped, [*told, pl.col("date"), _IS_DATED])
+    placed = calls.with_columns(pl.col("date").dt.truncate(length).alias("interval"))
+    table = placed.group_by(keys).agg(*told, _IS_DATED.any().alias("_is_dated"))
+    names = [*keys, "interval_seconds", *(figure.meta.output_name() for figure in told)]
+    return like(frame, read_once(table, lambda rows: _on_grid(rows, grouped, length, time_zone).select(names)))
+
+
+def _on_grid(table: pl.LazyFrame, grouped: list[str], length: str, time_zone: str) -> pl.LazyFrame:
+    """The rows of the table, and rows of zeros for intervals without calls."""
     keys = ["interval", *grouped]
-    placed = calls_by(frame.lazy(), grouped).with_columns(pl.col("date").dt.truncate(length).alias("interval"))
-    whole = figures.whole_table(target_seconds, denominator, short_abandon_seconds)
-    expressions = figures.beside(keys, whole)
-    table = placed.group_by(keys).agg(*expressions)
-    grid = _lengths(placed, length, time_zone)
+    grid = _lengths(table.filter("_is_dated"), length, time_zone)
     if grouped:
-        grid = grid.join(placed.select(grouped).unique(), how="cross")
-    names = [expression.meta.output_name() for expression in expressions]
+        grid = grid.join(table.select(grouped).unique(), how="cross")
     counts = cs.integer() - cs.by_name(*keys, "interval_seconds")
-    return like(
-        frame,
+    return (
         grid.join(table, on=keys, how="full", coalesce=True, nulls_equal=True)
-        .select(*keys, "interval_seconds", *names)
         .with_columns(counts.fill_null(0))
-        .sort(keys),
+        .sort(keys)
     )
 
 
@@ -71,14 +76,14 @@ def _step_minutes(length: str) -> int:
     return gcd(int(length.removesuffix("m")), _OFFSET_MINUTES) if is_of_minutes else _OFFSET_MINUTES
 
 
-def _lengths(placed: pl.LazyFrame, length: str, time_zone: str) -> pl.LazyFrame:
+def _lengths(table: pl.LazyFrame, length: str, time_zone: str) -> pl.LazyFrame:
     """The intervals from the first call to the last, and the real length of each.
 
     Steps of at most a quarter of an hour in UTC are converted to the wall clock and counted per interval, so a change
     of the clocks needs no special case.
     """
     interval, minutes = pl.col("interval"), _step_minutes(length)
-    span = placed.filter(pl.col("date_utc").is_not_null()).select(
+    span = table.select(
         interval.min().alias("_first"),
         interval.max().alias("_last"),
         (interval.min() - _MARGIN).dt.replace_time_zone("UTC").alias("_from"),

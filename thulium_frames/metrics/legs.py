@@ -1,16 +1,18 @@
 """Makes calls of legs, which are the rows of the schema."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 import polars as pl
 
 from thulium_frames.metrics.durations import believed, wait_of
-from thulium_frames.metrics.frames import Frame, like
+from thulium_frames.metrics.frames import Frame, like, made_of, read_once
+from thulium_frames.metrics.merging import OWN, of_leg, of_legs
 
-#: The columns that calls are made of. Sorting by them puts the legs of one minute in the order in which they happened:
-#: the first leg of a transfer has no calling user, and says where the call went.
-_LEG: Final = [
+#: Sorting by these columns puts the legs of one minute in the order in which they happened: the first leg of a
+#: transfer has no calling user, and says where the call went.
+_ORDER: Final = [
     *(
         "date_utc",
         "date",
@@ -27,8 +29,10 @@ _LEG: Final = [
 ]
 #: An id of 0 means none, as exchanges write it: it names no queue, no topic and no customer.
 _IDS: Final = frozenset({"queue_id", "topic_id", "customer_id", "outbound_id", "ticket_id"})
-#: Dispositions of a call that the telephone network did not carry. Thulium does not list CONGESTION; Asterisk does.
-_FAILURES: Final = ["FAILED", "CONGESTION"]
+_KEY: Final = ("date_utc", "connection_id")
+#: The date of the frame's last leg, as a column that `calls_with` gives to every call.
+LAST: Final = "_last"
+_ADDED: Final = {"legs": pl.lit(1, pl.Int64), LAST: pl.col("date_utc").max()}
 
 
 def calls(frame: Frame) -> Frame:
@@ -62,88 +66,77 @@ def calls(frame: Frame) -> Frame:
     menu and the queue after it are one leg, the wait in Asterisk's records ends when the menu answers. If the first
     legs of a call are not in the frame, the call begins with its first leg in the frame.
     """
-    return like(frame, calls_with(frame.lazy()))
+    return like(frame, made_of(columns_of_calls(), partial(_sorted, frame.lazy())))
 
 
-def calls_with(frame: pl.LazyFrame, more: Sequence[str] = ()) -> pl.LazyFrame:
-    """The table of `calls`, with `more` columns of the legs. A leg's first value that is not null counts.
+def _sorted(frame: pl.LazyFrame, columns: list[str]) -> pl.LazyFrame:
+    made = calls_with(frame, [*columns, *_KEY])
+    return made.map_batches(_in_order).select(columns)
 
-    `rating` is the rating that counts in `rating_type` and `rating_rate`.
-    """
-    found = _legs(frame, [*_LEG, *(name for name in more if name not in _LEG)])
-    grouped = found.group_by("connection_id", "_alone", maintain_order=True).agg(*_of_legs(), *map(_first, more))
-    known = wait_of(pl.col("wait_seconds")).alias("wait_seconds")
-    return grouped.drop("_alone").with_columns(known).sort("date_utc", "connection_id", maintain_order=True)
+
+def _in_order(calls: pl.DataFrame) -> pl.DataFrame:
+    """Sort an index and gather the calls by it. This takes half the memory of sorting the calls."""
+    return calls[calls.select(_KEY).with_row_index().sort(_KEY, maintain_order=True)["index"]]
 
 
 def columns_of_calls() -> list[str]:
-    return ["connection_id", *(expression.meta.output_name() for expression in _of_legs())]
+    return list(OWN)
 
 
-def _legs(frame: pl.LazyFrame, columns: list[str]) -> pl.LazyFrame:
-    """The legs in the order in which they happened, without durations and ids that mean nothing."""
-    ids = [pl.when(pl.col(name) != 0).then(name).alias(name) for name in columns if name in _IDS]
-    return (
-        frame.select(columns)
-        .with_columns(*believed(), *ids)
-        .sort(columns, nulls_last=[name == "transferred_to" for name in columns])
-        .with_row_index("_row")
-        .with_columns(
-            pl.when(pl.col("connection_id").is_null()).then("_row").alias("_alone"),
-            _agent().alias("_agent"),
-            (pl.col("disposition").eq_missing("ANSWERED")).alias("_answered"),
-        )
-        .with_columns((pl.col("_answered") & pl.col("_agent").is_not_null()).alias("_handled"))
-    )
+def _is_of_calls(frame: pl.LazyFrame) -> bool:
+    """Whether `calls` made the frame: it has all columns that legs do not have."""
+    return {*OWN}.difference(_ORDER) <= set(frame.collect_schema().names())
 
 
-def _first(name: str) -> pl.Expr:
-    if name == "rating":
-        return pl.col(name).filter(pl.col(name).struct.field("rate").is_not_null()).last()
-    return pl.col(name).drop_nulls().first()
+def calls_with(frame: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
+    """These columns of the calls, in any order; calls without an id follow each other as in `calls`.
+
+    A column is one of `columns_of_calls()`, LAST, or one of the legs. Of the latter, the first value that is not null
+    counts; of `rating`, it is the rating that counts in `rating_type` and `rating_rate`.
+
+    The frame is read once, and only what these columns need. Most calls have one leg: such a leg is the call, and only
+    the legs of other calls are sorted and merged. A frame of calls stays as it is.
+    """
+    wanted = list(dict.fromkeys(columns))
+    if _is_of_calls(frame):
+        return frame.with_columns(_ADDED[LAST].alias(LAST)).select(wanted)
+    order = _order_for(wanted)
+    needed = frame.select(list(dict.fromkeys([*order, "connection_id"])))
+    return read_once(needed, lambda legs: _joined(legs, wanted, order))
 
 
-def _agent() -> pl.Expr:
-    """The contact centre's user on a leg: the caller when it is OUTBOUND, otherwise the called user."""
-    called, calling = pl.coalesce("dst_user_login", "dst_user"), pl.coalesce("user_login", "user")
-    return pl.when(pl.col("type").eq_missing("OUTBOUND")).then(calling).otherwise(called)
+def _joined(legs: pl.LazyFrame, wanted: list[str], order: list[str]) -> pl.LazyFrame:
+    known = legs.with_columns(*_believable(order), _shares_its_id().alias("_shared"), **_ADDED)
+    alone = known.filter(~pl.col("_shared")).select(of_leg(wanted))
+    together = known.filter("_shared").sort(order, nulls_last=[name == "transferred_to" for name in order])
+    joined = pl.concat([alone, _merged(together.select(of_leg(_parts(wanted))), wanted).select(wanted)])
+    return joined.with_columns(wait_of(pl.col(name)).alias(name) for name in wanted if name == "wait_seconds")
 
 
-def _of_legs() -> list[pl.Expr]:
-    handled = pl.col("_handled")
-    is_handled = handled.any()
-    start = (pl.col("date_utc") - pl.col("date_utc").min()).dt.total_seconds().fill_null(0)
-    answered = (start + pl.col("duration") - pl.col("billsec")).filter(handled).first()
-    ended = pl.when(pl.col("duration").null_count() == 0).then((start + pl.col("duration")).max())
-    return [
-        *(pl.col(name).first() for name in ("date", "date_utc", "type", "src", "dst", "user_login")),
-        *map(_first, ("queue_id", "topic_id", "customer_id")),
-        is_handled.alias("handled"),
-        pl.col("_agent").filter(handled).first().alias("agent"),
-        (pl.col("_answered").any() & ~is_handled).alias("answered_by_machine"),
-        pl.col("disposition").is_in(_FAILURES).fill_null(value=False).all().alias("failed"),
-        pl.when(is_handled).then(answered).otherwise(ended).alias("wait_seconds"),
-        _talk(pl.col("billsec").filter(handled)).alias("talk_seconds"),
-        pl.col("transferred_to").count().cast(pl.Int64).alias("transfers"),
-        pl.col("disconnected_by").drop_nulls().last(),
-        *_rating(),
-        _tags().alias("tags"),
-        pl.len().cast(pl.Int64).alias("legs"),
-    ]
+def _believable(order: list[str]) -> list[pl.Expr]:
+    ids = [pl.when(pl.col(name) != 0).then(name).alias(name) for name in order if name in _IDS]
+    return [*ids, *(believed() if "billsec" in order else [])]
 
 
-def _talk(billed: pl.Expr) -> pl.Expr:
-    return pl.when(billed.null_count() == 0).then(billed.sum())
+def _shares_its_id() -> pl.Expr:
+    """Whether other legs have the leg's id. Legs without an id count as such, because they are sorted, too."""
+    return pl.len().over("connection_id") > 1
 
 
-def _rating() -> list[pl.Expr]:
-    rate = pl.col("rating").struct.field("rate")
-    return [
-        pl.col("rating").struct.field(part).filter(rate.is_not_null()).last().alias(f"rating_{part}")
-        for part in ("type", "rate")
-    ]
+def _merged(legs: pl.LazyFrame, wanted: list[str]) -> pl.LazyFrame:
+    alone = pl.when(pl.col("connection_id").is_null()).then("_row").alias("_alone")
+    numbered = legs.with_row_index("_row").group_by("connection_id", alone, maintain_order=True)
+    return numbered.agg(of_legs(wanted))
 
 
-def _tags() -> pl.Expr:
-    told = pl.col("tags").is_not_null().any()
-    return pl.when(told).then(pl.col("tags").explode().drop_nulls().unique().sort().implode())
+def _order_for(wanted: list[str]) -> list[str]:
+    """The order up to the last column that is used. Legs that are equal up to there are interchangeable."""
+    order = [*_ORDER, *(name for name in wanted if name not in (*OWN, *_ORDER, *_ADDED))]
+    used = {column for expression in of_leg(_parts(wanted)) for column in expression.meta.root_names()}
+    return order[: max((order.index(name) for name in used if name in order), default=0) + 1]
+
+
+def _parts(wanted: list[str]) -> list[str]:
+    """The columns of each leg as a call that make these columns of a call of several legs."""
+    roots = [name for expression in of_legs(wanted) for name in expression.meta.root_names()]
+    return list(dict.fromkeys(["connection_id", *roots]))

@@ -8,6 +8,7 @@ import polars as pl
 from thulium_frames.metrics.customers import customer_calls
 from thulium_frames.metrics.episodes import STATES, Call, Episode, episodes
 from thulium_frames.metrics.frames import Frame, elapsed, like
+from thulium_frames.metrics.legs import LAST
 
 _MISSED: Final = pl.Schema(
     {
@@ -23,6 +24,8 @@ _MISSED: Final = pl.Schema(
         "censored": pl.Boolean(),
     }
 )
+
+_READ: Final = [name for name in Call._fields if name != "caller"]
 
 
 def missed_calls(frame: Frame, *, within: str | timedelta = "72h") -> Frame:
@@ -49,8 +52,7 @@ def missed_calls(frame: Frame, *, within: str | timedelta = "72h") -> Frame:
     handled call in the same minute counts as later than the try.
     """
     window = elapsed(within)
-    last = frame.lazy().select(pl.col("date_utc").max().alias("_last"))
-    read = customer_calls(frame.lazy()).select(Call._fields).join(last, how="cross")
+    read = customer_calls(frame.lazy(), [*_READ, LAST])
     found = read.map_batches(lambda calls: _listed(calls, window), schema=_MISSED)
     state = pl.col("state").replace_strict(STATES, range(len(STATES)), return_dtype=pl.Int8)
     return like(frame, found.sort(state, "first_missed", *_MISSED))
@@ -58,10 +60,22 @@ def missed_calls(frame: Frame, *, within: str | timedelta = "72h") -> Frame:
 
 def _listed(calls: pl.DataFrame, window: timedelta) -> pl.DataFrame:
     """The rows of the result. Missed calls sort before handled calls of the same moment."""
-    last = calls["_last"].first()
+    calls = calls.with_columns(pl.col("date_utc", LAST).dt.replace_time_zone(None))  # Python is slow with time zones
+    last = calls[LAST].first()
     ordered = calls.select(Call._fields).drop_nulls(["date", "date_utc"]).sort(Call._fields)
-    found = episodes(map(Call._make, ordered.iter_rows()), window)
+    found = episodes(map(Call._make, ordered.filter(_may_be_in_an_episode()).iter_rows()), window)
     return pl.DataFrame([_row(episode, last, window) for episode in found], schema=_MISSED, orient="row")
+
+
+def _may_be_in_an_episode() -> pl.Expr:
+    """Whether the call is a missed one, or one came before and no handled call since. It spares the slow loop most
+    calls, which must be sorted by caller and then by time.
+    """
+    caller, handled = pl.col("caller"), pl.col("handled")
+    is_missed = pl.col("type").eq_missing("INBOUND") & ~handled
+    starts_anew = handled.shift(1, fill_value=True) | caller.ne_missing(caller.shift(1))
+    misses = is_missed.cast(pl.Int64).cum_sum()
+    return misses > pl.when(starts_anew).then(misses - is_missed.cast(pl.Int64)).forward_fill()
 
 
 def _row(episode: Episode, last: Any, window: timedelta) -> tuple[str | int | datetime | bool | None, ...]:

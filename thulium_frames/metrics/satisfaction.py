@@ -4,7 +4,7 @@ import polars as pl
 
 from thulium_frames.metrics.figures import is_handled
 from thulium_frames.metrics.frames import Frame, like
-from thulium_frames.metrics.groups import By, calls_by, group_columns
+from thulium_frames.metrics.groups import By, calls_for, group_columns
 
 _RATING = ["rating_type", "rating_rate"]
 
@@ -25,7 +25,7 @@ def ratings(frame: Frame, *, by: By = ()) -> Frame:
     total = pl.col("share_numerator").sum()
     keys = group_columns([*grouped, *_RATING])
     found = (
-        calls_by(frame.lazy(), grouped)
+        calls_for(frame.lazy(), [*grouped], [is_handled(), *map(pl.col, _RATING)])
         .filter(is_handled())
         .group_by(keys)
         .agg(pl.len().cast(pl.Int64).alias("share_numerator"))

@@ -19,7 +19,7 @@ import polars as pl
 from thulium_frames.metrics import figures
 from thulium_frames.metrics.figures import Denominator
 from thulium_frames.metrics.frames import Frame, like
-from thulium_frames.metrics.groups import By, calls_by, group_columns
+from thulium_frames.metrics.groups import By, calls_for, group_columns
 
 
 def summary(
@@ -145,7 +145,7 @@ def who_hung_up(frame: Frame, *, by: By = ()) -> Frame:
 
 def _table(frame: Frame, by: By, expressions: Iterable[pl.Expr]) -> Frame:
     keys = group_columns(by)
-    found = calls_by(frame.lazy(), keys)
     told = figures.beside(keys, expressions)
+    found = calls_for(frame.lazy(), keys, told)
     table = found.group_by(keys).agg(*told).sort(keys) if keys else found.select(*told)
     return like(frame, table)

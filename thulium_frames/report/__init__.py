@@ -1,10 +1,9 @@
 """A page of contact-centre figures, in one HTML file that needs no network."""
 
-try:
-    import jinja2  # noqa: F401 - fails here, where the message can say what to install
-    import vl_convert  # noqa: F401 - fails here for the same reason
-except ImportError as error:
-    raise ImportError("the report needs its extra packages: pip install 'thulium-frames[notebooks]'") from error
+from importlib.util import find_spec
+
+if not all(map(find_spec, ("altair", "jinja2", "vl_convert"))):
+    raise ImportError("the report needs its extra packages: pip install 'thulium-frames[notebooks]'")
 
 from thulium_frames.report.figures import Figures, figures_of
 from thulium_frames.report.page import page_of

@@ -53,7 +53,7 @@ class Figures:
 
 
 def figures_of(calls: pl.DataFrame) -> Figures:
-    """The figures of a frame with the columns of the schema."""
+    """The figures of a frame with the columns of the schema, or of `metrics.calls`."""
     (row,) = metrics.summary(calls, **_OPTIONS).to_dicts()
     return Figures(row["calls"], _headline(row), _repeats(calls), _queues(calls), _backlog(calls), _ratings(calls))
 

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import jinja2
 import polars as pl
 import vl_convert
 from markupsafe import Markup
 
-from thulium_frames import charts
-from thulium_frames.charts import AnyChart
 from thulium_frames.report import words
 from thulium_frames.report.figures import (
     DENOMINATOR,
@@ -20,6 +18,9 @@ from thulium_frames.report.figures import (
     Figures,
 )
 from thulium_frames.report.reading import Period
+
+if TYPE_CHECKING:
+    from thulium_frames.charts import AnyChart
 
 _QUEUE_COLUMNS: Final = (
     *("queue", "offered", "handled", "abandoned", "abandonment rate", "service level"),
@@ -86,6 +87,8 @@ def _every(period: Period) -> Every:
 
 
 def _charts(calls: pl.DataFrame, every: Every) -> list[Drawn]:
+    from thulium_frames import charts  # Altair: only once the memory for reading a lake is free again
+
     short: dict[str, Any] = {"short_abandon_seconds": SHORT_ABANDON_SECONDS}
     level: dict[str, Any] = {"denominator": DENOMINATOR, "target_seconds": TARGET_SECONDS, **short}
     return [
@@ -122,7 +125,7 @@ def _charts(calls: pl.DataFrame, every: Every) -> list[Drawn]:
     ]
 
 
-def _spec(chart: AnyChart) -> dict[str, Any]:
+def _spec(chart: "AnyChart") -> dict[str, Any]:
     """The chart, as wide as the page allows. The page supplies the title and the theme."""
     spec: dict[str, Any] = chart.to_dict()
     for name in ("title", "config"):
