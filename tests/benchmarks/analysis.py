@@ -63,7 +63,7 @@ def _lake(folder: Path, legs: int, tell: Callable[[str], object]) -> Path:
     source.mkdir()
     build(source, legs, calls_per_day=_CALLS_PER_DAY)
     with serving(source, legs) as system:
-        errand = Errand(system.url, legs, load(source, legs).last_day, lake, 4)
+        errand = Errand(system.url, legs, load(source, legs).last_day, lake)
         cost = measured(EXPORT.command(errand), errand.environment)
     if cost.failure:
         raise RuntimeError(f"the lake to analyse was not made: {cost.failure}")

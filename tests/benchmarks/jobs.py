@@ -13,14 +13,16 @@ import msgspec
 import polars as pl
 
 from tests.benchmarks import analysis
-from tests.benchmarks.archive import build, load
+from tests.benchmarks.archive import FIRST_DAY, build, load
 from tests.benchmarks.certificates import issue
-from tests.benchmarks.lakes import findings, truth_of
-from tests.benchmarks.peers import EXPORT, FAST_EXPORT, PEERS, YARDSTICK, Errand, Peer
-from tests.benchmarks.process import Cost, System, measured, serving
+from tests.benchmarks.lakes import findings, make_lake, truth_of
+from tests.benchmarks.peers import EXPORT, FAST_EXPORT, PEERS, YARDSTICK, Errand, FixedExport, Peer
+from tests.benchmarks.process import Cost, System, measured, serving, until_first_request
 from tests.benchmarks.results import Outcome, Result, Run
 
 _PAGE: Final = 100
+#: As many requests the system of the job found works on at once.
+_CAPACITY: Final = 8
 _THREE_YEARS: Final = date(2023, 12, 31)
 _PROGRAM: Final = str(Path(sys.executable).with_name("thulium-frames"))
 _STARTS: Final = {
@@ -28,6 +30,12 @@ _STARTS: Final = {
     "import thulium_frames": [sys.executable, "-c", "import thulium_frames"],
     "thulium-frames --help": [_PROGRAM, "--help"],
 }
+#: What is measured until its first request.
+_FIRST_REQUESTS: Final = {
+    "export, first request": ["export", "{lake}", "--from", str(FIRST_DAY)],
+    "fetch, first request": ["fetch", "--from", str(FIRST_DAY)],
+}
+_DAYS_OF_THREE_YEARS: Final = 1_096
 #: The peers of the job tls: how every other program trusts a private authority is its own affair.
 _OVER_TLS: Final = (YARDSTICK, EXPORT, FAST_EXPORT)
 
@@ -42,7 +50,7 @@ class Job:
     server: Sequence[str] = ()
     is_faulty: bool = False
     dirty: bool = False
-    workers: int = 4
+    workers: int | None = None
     only_ours: bool = False
     tls: bool = False
 
@@ -55,7 +63,15 @@ def jobs(rows: Sequence[int]) -> list[Job]:
     few = min(rows)
     return [
         *(Job("download", number) for number in rows),
-        Job("latency", 20_000, ", 50 ms a request, 8 workers", ("--latency", "0.05"), workers=8),
+        Job("latency", 20_000, ", 50 ms a request", ("--latency", "0.05")),
+        Job(
+            "bounded",
+            20_000,
+            ", 50 ms a request, ours with --workers 8",
+            ("--latency", "0.05"),
+            workers=8,
+            only_ours=True,
+        ),
         Job("limit", 50_000, ", 100 requests a second, the others get 429", ("--limit", "100")),
         Job("unstable", few, ", equal dates in another order each time", ("--unstable",), is_faulty=True),
         Job("dirty", few, ', now and then "" for a number, or an unknown field', is_faulty=True, dirty=True),
@@ -65,7 +81,7 @@ def jobs(rows: Sequence[int]) -> list[Job]:
 
 
 #: Jobs without the peers of an export.
-OTHERS: Final = ("noop", "startup", *analysis.JOBS)
+OTHERS: Final = ("found", "noop", "startup", *analysis.JOBS)
 
 
 class Bench:
@@ -82,10 +98,9 @@ class Bench:
                 archive = self._archive("dirty" if dirty else "clean", max(job.rows for job in same), dirty=dirty)
                 for job in same:
                     yield self._compare(job, archive)
-        if "noop" in others:
-            yield self._noop()
-        if "startup" in others:
-            yield self._startup()
+        for name, result in {"found": self._found, "noop": self._noop, "startup": self._startup}.items():
+            if name in others:
+                yield result()
         if set(analysis.JOBS) & set(others):
             yield from analysis.results(self._folder, self._legs, self._runs, others, self._tell)
 
@@ -131,11 +146,25 @@ class Bench:
             cost = measured(peer.command(errand), errand.environment)
             return Run(cost, system.requests(), findings(errand.folder, truth))
 
+    def _found(self) -> Result:
+        """Compares the number of requests in flight that an export finds with fixed ones, where more are slower."""
+        folder = self._archive("slowed", 20_000)
+        fixed = [FixedExport(f"{number} fixed", str(number), (), in_flight=0) for number in (4, _CAPACITY, 32)]
+        runs: dict[str, list[Run]] = {peer.name: [] for peer in (EXPORT, *fixed)}
+        with serving(folder, 20_000, "--latency", "0.02", "--capacity", str(_CAPACITY)) as system:
+            errand = Errand(system.url, 20_000, load(folder, 20_000).last_day, self._folder / "lake")
+            for number in range(self._runs):
+                self._tell(f"found, round {number + 1}")
+                for peer in (EXPORT, *fixed):
+                    runs[peer.name].append(self._run(peer, system, errand, None))
+        title = f"found: 20,000 rows, 20 ms a request, {_CAPACITY} of them at once"
+        return Result("found", title, [Outcome(name, several) for name, several in runs.items()], 200)
+
     def _noop(self) -> Result:
         """Exports three years of a small centre, then measures the same export again, when all days are settled."""
         folder = self._archive("small", 20_000, calls_per_day=20)
         with serving(folder, 20_000) as system, _empty(self._folder / "lake") as lake:
-            errand = Errand(system.url, 20_000, _THREE_YEARS, lake, 4)
+            errand = Errand(system.url, 20_000, _THREE_YEARS, lake)
             self._tell("exporting three years")
             self._again(errand, system)
             runs = [self._again(errand, system) for _ in range(self._runs)]
@@ -146,10 +175,18 @@ class Bench:
         return Run(cost, system.requests(), findings(errand.folder, None))
 
     def _startup(self) -> Result:
-        costs: dict[str, list[Cost]] = {name: [] for name in _STARTS}
+        """What comes before the work, for example until an export sends its first request."""
+        lake = self._folder / "three years"
+        make_lake(lake, days=_DAYS_OF_THREE_YEARS)
+        starts = {**_STARTS, "status of 1,096 days": [_PROGRAM, "status", str(lake)]}
+        costs: dict[str, list[Cost]] = {}
         for _ in range(5 * self._runs):
-            for name, command in _STARTS.items():
-                costs[name].append(measured(command, {}))
+            for name, command in starts.items():
+                costs.setdefault(name, []).append(measured(command, {}))
+            for name, arguments in _FIRST_REQUESTS.items():
+                with _empty(self._folder / "lake"):
+                    given = [argument.format(lake=self._folder / "lake") for argument in arguments]
+                    costs.setdefault(name, []).append(until_first_request([_PROGRAM, *given]))
         outcomes = [Outcome(name, [Run(cost) for cost in several]) for name, several in costs.items()]
         return Result("startup", "startup", outcomes)
 

@@ -1,13 +1,19 @@
 """What a lake holds and where it differs from the truth, whichever program wrote it."""
 
+from collections.abc import Callable, Generator
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.benchmarks.archive import UNKNOWN, Archive
+from tests.benchmarks.archive import FIRST_DAY, UNKNOWN, Archive
+from thulium_frames import SCHEMA, Lake
+from thulium_frames.reading import Piece
+from thulium_frames.windows import Window
 
 #: The fields that identify a call of the invented centre.
 _KEY: Final = ["connection_id", "src", "dst", "disposition", "dst_user_login", "filename"]
@@ -23,6 +29,23 @@ class Findings(msgspec.Struct, frozen=True):
     repeated: int = 0
     changed: int = 0
     unknown_lost: int = 0
+
+
+class _Quiet:
+    """A source of days without calls."""
+
+    def __init__(self, days: int) -> None:
+        self.origin = {"system": "quiet", "time_zone": "Europe/Warsaw", "filters": {}}
+        self.days = FIRST_DAY, FIRST_DAY + timedelta(days=days - 1)
+
+    def pieces(self, window: Window, on_count: Callable[[int], object], **_: object) -> Generator[Piece]:
+        on_count(0)
+        yield Piece(window, pa.RecordBatch.from_pylist([], SCHEMA), 0, [])
+
+
+def make_lake(folder: Path, days: int) -> None:
+    """Write a lake of so many days without calls."""
+    Lake(folder).update(_Quiet(days))
 
 
 def truth_of(archive: Archive) -> pl.DataFrame:

@@ -13,13 +13,13 @@ from tests.benchmarks.certificates import Certificates
 
 @dataclass(frozen=True)
 class Errand:
-    """One export: its source, its size, its target folder, and the number of our workers."""
+    """One export: its source, its size, its target folder, and the most requests that we may have in flight."""
 
     url: str
     rows: int
     last_day: date
     folder: Path
-    workers: int
+    workers: int | None = None
     certificates: Certificates | None = None
 
     @property
@@ -31,7 +31,7 @@ class Errand:
 
 @dataclass(frozen=True)
 class Peer:
-    """A program. `in_flight` is how many requests it may have at once; 0 means the errand's number of workers."""
+    """A program. `in_flight` is how many requests it may have at once; 0 means as many as the errand allows."""
 
     name: str
     script: str
@@ -49,7 +49,7 @@ class Peer:
         return self.in_flight == 0
 
     def command(self, errand: Errand) -> list[str]:
-        arguments = [errand.url, errand.rows, errand.folder, self.in_flight or errand.workers]
+        arguments = [errand.url, errand.rows, errand.folder, self.in_flight or errand.workers or 0]
         return [sys.executable, "-m", f"tests.benchmarks.scripts.{self.script}", *map(str, arguments)]
 
 
@@ -58,9 +58,20 @@ class Export(Peer):
 
     def command(self, errand: Errand) -> list[str]:
         dates = ["--from", str(FIRST_DAY), "--to", str(errand.last_day)]
-        by_library = [sys.executable, "-m", "tests.benchmarks.scripts.export_by", self.script]
-        export = [*by_library, "export", str(errand.folder)]
-        return [*export, *dates, "--workers", str(errand.workers)]
+        export = [*self._program, "export", str(errand.folder)]
+        return [*export, *dates, *(["--workers", str(errand.workers)] if errand.workers else [])]
+
+    @property
+    def _program(self) -> list[str]:
+        return [sys.executable, "-m", "tests.benchmarks.scripts.export_by", self.script]
+
+
+class FixedExport(Export):
+    """Our command line with a fixed number of requests in flight, which the script tells."""
+
+    @property
+    def _program(self) -> list[str]:
+        return [sys.executable, "-m", "tests.benchmarks.scripts.fixed_export", self.script]
 
 
 YARDSTICK: Final = Peer("httpx", "httpx_loop", ("httpx",))

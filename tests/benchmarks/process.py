@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,28 @@ def measured(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
     )
     cost = msgspec.json.decode(done.stdout, type=Cost)
     return msgspec.structs.replace(cost, output=done.stderr.decode(errors="replace"))
+
+
+def until_first_request(command: Sequence[str]) -> Cost:
+    """Start a command, and end it once its first request has come."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(_START_SECONDS)
+        settings = {
+            "THULIUM_URL": f"http://127.0.0.1:{server.getsockname()[1]}",
+            "THULIUM_USER": "demo",
+            "THULIUM_PASSWORD": "demo",
+        }
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env={**os.environ, **settings}, stdin=subprocess.DEVNULL)
+        try:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1)
+            wall = time.perf_counter() - began
+        finally:
+            process.kill()
+            _, _, usage = os.wait4(process.pid, 0)
+    return Cost(0, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
 
 
 @dataclass(frozen=True)

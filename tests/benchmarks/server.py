@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import math
 from collections import deque
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -49,9 +50,10 @@ class RateLimit:
 class Application:
     """Answers `GET connections` from an archive. When `unstable`, equal dates come in a new order each time."""
 
-    def __init__(self, archive: Archive, *, latency: float, limit: int, unstable: bool) -> None:
+    def __init__(self, archive: Archive, *, latency: float, limit: int, capacity: int, unstable: bool) -> None:
         self._archive = archive
         self._latency = latency
+        self._capacity = asyncio.Semaphore(capacity) if capacity else nullcontext()
         self._limit = RateLimit(limit)
         self._ties = Random(1) if unstable else None
         self._requests = 0
@@ -60,7 +62,8 @@ class Application:
         if scope.path == "/api/connections":
             self._requests += 1
             if self._latency:
-                await asyncio.sleep(self._latency)
+                async with self._capacity:
+                    await asyncio.sleep(self._latency)
             if wait := self._limit.wait():
                 protocol.response_bytes(429, [*_JSON, ("retry-after", str(wait))], b'{"errors":[]}')
             else:
@@ -91,7 +94,7 @@ def main() -> None:
     """Serve until a signal comes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    for name in ("port", "rows", "limit"):
+    for name in ("port", "rows", "limit", "capacity"):
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--unstable", action="store_true")
@@ -99,7 +102,11 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path)
     given = parser.parse_args()
     application = Application(
-        load(given.folder, given.rows), latency=given.latency, limit=given.limit, unstable=given.unstable
+        load(given.folder, given.rows),
+        latency=given.latency,
+        limit=given.limit,
+        capacity=given.capacity,
+        unstable=given.unstable,
     )
     server = Server(
         application,

@@ -58,16 +58,16 @@ OF_THE_FILE = ["EIO", "EINVAL", "EISDIR", "ENODATA", "EUCLEAN", "EBADMSG"]
 
 @contextmanager
 def failing(monkeypatch: pytest.MonkeyPatch, day: date, name: str) -> Iterator[None]:
-    """Opening the file of this day fails so, by either way."""
+    """Opening the file of this day fails so, by any way."""
     with monkeypatch.context() as patched:
-        for way in ("open", "read"):
+        for way in ("open", "read", "tail"):
             real = getattr(LocalFolder, way)
 
-            def fail(self: LocalFolder, file: str, real: Callable[..., Any] = real) -> Any:
+            def fail(self: LocalFolder, file: str, *more: Any, real: Callable[..., Any] = real) -> Any:
                 if str(day) in file:
                     code = getattr(errno, name)
                     raise OSError(code, os.strerror(code), str(self.folder / file))
-                return real(self, file)
+                return real(self, file, *more)
 
             patched.setattr(LocalFolder, way, fail)
         yield

@@ -34,8 +34,9 @@ from thulium_frames.errors import (
 )
 from thulium_frames.lake import Update
 from thulium_frames.lake.damage import damage_of
-from thulium_frames.lake.dayfile import facts_of, seal_day
+from thulium_frames.lake.dayfile import seal_day
 from thulium_frames.lake.days import SealedDay
+from thulium_frames.lake.facts import facts_of
 from thulium_frames.lake.listing import days_in, name_of
 from thulium_frames.lake.storage import LocalFolder
 from thulium_frames.lake.writer import DayWriter

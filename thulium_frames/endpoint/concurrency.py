@@ -10,6 +10,8 @@ MOST_IN_FLIGHT = 32
 #: How many times as long as the quickest an answer may take. While it is quicker, more requests are tried; when it is
 #: slower, some of the requests only wait at the system, and fewer do the same work.
 _STILL_QUICK, _TOO_SLOW = 1.33, 1.6
+#: Answers that come sooner arrive faster than they can be read, even if few requests are in flight.
+_NO_WAIT_SECONDS = 0.008
 
 
 @dataclass

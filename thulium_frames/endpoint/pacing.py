@@ -46,7 +46,7 @@ class Pace:
         finally:
             with self._changed:
                 self._busy -= 1
-                self._changed.notify_all()
+                self._changed.notify()
 
     def _acquire(self, stop: threading.Event, on_pause: Callable[[float], object]) -> None:
         while True:

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thulium_frames.errors import LakeDamagedError
-from thulium_frames.lake.dayfile import THREADS, is_sealed, judged, misfit
+from thulium_frames.lake.dayfile import THREADS, is_sealed, misfit
+from thulium_frames.lake.facts import judged
 from thulium_frames.lake.listing import name_of
 from thulium_frames.lake.storage import Storage
 from thulium_frames.schema import ROW_ORDER, SCHEMA
@@ -16,7 +17,7 @@ from thulium_frames.schema import ROW_ORDER, SCHEMA
 def damage_of(lake: Storage, day: date) -> str | None:
     """What is wrong with a day's file; None when nothing is. Every page is read, with its checksum."""
     try:
-        with judged(lake):
+        with judged(lake, pa.ArrowException):
             content = lake.read(name_of(day))
             with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
                 damage = misfit(file, day, len(content)) or _misplaced(file, day)

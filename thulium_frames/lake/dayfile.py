@@ -1,18 +1,17 @@
 """One day's Parquet file: how it is written, what its footer says, and how its damage is found."""
 
-import errno
 import hashlib
 import json
 from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thulium_frames.errors import LakeDamagedError, LakeError
+from thulium_frames.errors import LakeDamagedError
 from thulium_frames.lake.days import DayFacts, SealedDay
+from thulium_frames.lake.facts import FOOTER_KEY, facts_in, judged
 from thulium_frames.lake.listing import CALL_DATE, name_of
 from thulium_frames.lake.storage import Storage
 from thulium_frames.schema import ROW_ORDER, SCHEMA, SCHEMA_VERSION
@@ -21,19 +20,9 @@ _CALL_DATE = pa.field(CALL_DATE, pa.date32(), metadata={"comment": "day of the c
 #: The columns of a lake, in order: those of a call, and the day.
 LAKE_SCHEMA = SCHEMA.append(_CALL_DATE)
 
-_FOOTER_KEY = "thulium_frames"
 _SEAL_KEY = "thulium_frames_seal"
 _SEAL_MARK = b"sha256:"
 _OPEN_SEAL = _SEAL_MARK + b"0" * 64
-_UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
-#: Errors that tell of the machine, of the network drive or of who asks. The file itself may be sound, and no reading
-#: of its day from the system would help. All others, like EIO of a bad sector, are damage of the file.
-NOT_OF_THE_FILE = {
-    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN, errno.EBUSY, errno.ENOLCK),
-    *(errno.EACCES, errno.EPERM),
-    *(errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNABORTED, errno.ECONNRESET, errno.ECONNREFUSED),
-    *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
-}
 _EPOCH = date(1970, 1, 1)
 _ROW_GROUP_ROWS = 100_000
 THREADS = False  # a thread that met a damaged page may still run at exit, and abort the process
@@ -66,7 +55,7 @@ def seal_day(day: date, batches: Iterable[pa.RecordBatch], read_at: datetime) ->
             writer.write_table(group)
             rows += group.num_rows
         facts = {"day": day.isoformat(), "rows": rows, "read_at": read_at.isoformat(), "schema": SCHEMA_VERSION}
-        writer.add_key_value_metadata({_FOOTER_KEY: json.dumps(facts), _SEAL_KEY: _OPEN_SEAL})
+        writer.add_key_value_metadata({FOOTER_KEY: json.dumps(facts), _SEAL_KEY: _OPEN_SEAL})
     content = _sealed(file.getvalue().to_pybytes())
     return SealedDay(DayFacts(day, rows, read_at, len(content)), content)
 
@@ -103,33 +92,6 @@ def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator
         yield pa.Table.from_batches(waiting, schema)
 
 
-def facts_of(lake: Storage, day: date) -> DayFacts:
-    """The facts of a day's footer.
-
-    Raises LakeDamagedError when the file is not a lake's, is another day's, or was not written to its end.
-    """
-    with judged(lake), lake.open(name_of(day)) as source, pq.ParquetFile(source) as file:
-        facts = _facts(file, source.size())
-    if facts.day != day:
-        raise LakeDamagedError(f"it is the file of {facts.day}")
-    return facts
-
-
-def _facts(file: pq.ParquetFile, size: int) -> DayFacts:
-    told = (file.metadata.metadata or {}).get(_FOOTER_KEY.encode())
-    if told is None:
-        raise LakeDamagedError("its footer does not say what it holds: another program wrote it")
-    try:
-        facts = json.loads(told)
-        day, rows = date.fromisoformat(facts["day"]), facts["rows"]
-        read_at = datetime.fromisoformat(facts["read_at"]).astimezone(UTC)
-    except _UNREADABLE as error:
-        raise LakeDamagedError(f"its footer cannot be understood: {_first_line(error)}") from error
-    if file.metadata.num_rows != rows:
-        raise LakeDamagedError(f"it holds {file.metadata.num_rows} rows where {rows} were written")
-    return DayFacts(day, rows, read_at, size)
-
-
 def read_day(lake: Storage, day: date) -> Iterator[pa.RecordBatch]:
     """A day of a lake, in batches of `LAKE_SCHEMA`.
 
@@ -137,7 +99,7 @@ def read_day(lake: Storage, day: date) -> Iterator[pa.RecordBatch]:
     file cannot be read, or is another day's.
     """
     with (
-        judged(lake),
+        judged(lake, pa.ArrowException),
         lake.open(name_of(day)) as source,
         pq.ParquetFile(source, page_checksum_verification=True) as file,
     ):
@@ -151,25 +113,9 @@ def read_day(lake: Storage, day: date) -> Iterator[pa.RecordBatch]:
 
 def misfit(file: pq.ParquetFile, day: date, size: int) -> str | None:
     """What its footer shows to be wrong with an open file of a day, of so many bytes; None when nothing is."""
-    if (facts := _facts(file, size)).day != day:
+    told = (file.metadata.metadata or {}).get(FOOTER_KEY.encode())
+    if (facts := facts_in(told, file.metadata.num_rows, size)).day != day:
         return f"it is the file of {facts.day}"
     if not file.schema_arrow.equals(SCHEMA):
         return "its columns are not those of the schema"
     return None
-
-
-@contextmanager
-def judged(lake: Storage) -> Iterator[None]:
-    """What goes wrong while a day's file is read is damage of the file, unless the machine is to blame."""
-    try:
-        yield
-    except LakeError:
-        raise
-    except _UNREADABLE as error:
-        if isinstance(error, OSError) and error.errno in NOT_OF_THE_FILE:
-            raise lake.failure(error) from error
-        raise LakeDamagedError(_first_line(error)) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

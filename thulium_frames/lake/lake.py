@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from thulium_frames.bounds import Bound, Bounds
 from thulium_frames.errors import FilterError, LakeDamagedError, LakeError, ThuliumFramesError
 from thulium_frames.lake.days import Clock, DayFacts
+from thulium_frames.lake.facts import facts_of
 from thulium_frames.lake.listing import CALL_DATE, days_in, name_of
 from thulium_frames.lake.manifest import check_in, read_origin
 from thulium_frames.lake.others import Others
@@ -120,8 +121,6 @@ class Lake:
 
     def status(self) -> Status:
         """What the lake holds. Reads the footers alone."""
-        from thulium_frames.lake.dayfile import facts_of  # Arrow loads slowly
-
         with self._own_errors():
             origin, days = read_origin(self._storage), days_in(self._storage)
             facts: list[DayFacts] = []
@@ -135,7 +134,7 @@ class Lake:
         return Status(
             origin=origin,
             days=facts,
-            missing=[day for day in each_day(days[0], days[-1]) if day not in set(days)] if days else [],
+            missing=sorted({*each_day(days[0], days[-1])} - {*days}) if days else [],
             unsettled=[fact.day for fact in facts if not fact.has_settled(origin["time_zone"], self.settling, now)],
             damaged=damaged,
         )
@@ -143,7 +142,6 @@ class Lake:
     def verify(self) -> Verification:
         """Read every page of every day file with its checksum, and check schema, day, order and row count."""
         from thulium_frames.lake.damage import damage_of  # Polars loads slowly
-        from thulium_frames.lake.dayfile import facts_of
 
         with self._own_errors():
             read_origin(self._storage)

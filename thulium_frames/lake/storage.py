@@ -48,6 +48,10 @@ class Storage(Protocol):
 
     def read(self, name: str) -> bytes: ...
 
+    def tail(self, name: str, size: int) -> tuple[bytes, int]:
+        """The last bytes of a file, at most so many, and how many it has in all."""
+        ...
+
     def open(self, name: str) -> pa.NativeFile:
         """The file for reading at any place. It stays the same file when `put` replaces it meanwhile."""
         ...
@@ -90,18 +94,19 @@ class LocalFolder:
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 if entry.name.startswith(prefix) and entry.name != LOCK and not is_staged(entry.name):
-                    yield from self._files_in(entry) if entry.is_dir() else [entry.name]
-
-    def _files_in(self, folder: os.DirEntry[str]) -> Iterator[str]:
-        for path, _, names in os.walk(folder.path, onerror=_raise):
-            files = (Path(path, name) for name in names if not is_staged(name))
-            yield from (file.relative_to(self.folder).as_posix() for file in files if file.is_file())
+                    yield from _files_in(entry, entry.name) if entry.is_dir() else [entry.name]
 
     def has(self, name: str) -> bool:
         return (self.folder / name).is_file()
 
     def read(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()
+
+    def tail(self, name: str, size: int) -> tuple[bytes, int]:
+        with open(os.path.join(self.folder, name), "rb") as file:  # noqa: PTH118, PTH123  # paths take their time
+            whole = file.seek(0, os.SEEK_END)
+            file.seek(max(0, whole - size))
+            return file.read(), whole
 
     def open(self, name: str) -> pa.NativeFile:
         from pyarrow import OSFile  # loads slowly
@@ -156,5 +161,11 @@ def storage_at(path: str | os.PathLike[str]) -> Storage:
     return LocalFolder(Path(os.path.expanduser(path)))  # noqa: PTH111  # leaves the name of an unknown user as it is
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _files_in(folder: os.DirEntry[str], name: str) -> Iterator[str]:
+    """The names of the files in a folder of this name, and in those below it. Links to folders are not followed."""
+    with os.scandir(folder.path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files_in(entry, f"{name}/{entry.name}")
+            elif entry.is_file() and not is_staged(entry.name):
+                yield f"{name}/{entry.name}"

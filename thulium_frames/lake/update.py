@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from thulium_frames.bounds import BEGINNING
 from thulium_frames.errors import LakeDamagedError, UnreadableDateError
 from thulium_frames.lake.days import Clock, DayFacts, Piece, by_day, wanted_stretches, without_gaps
+from thulium_frames.lake.facts import facts_of
 from thulium_frames.lake.listing import days_in, name_of
 from thulium_frames.lake.storage import Storage
 from thulium_frames.lake.writer import DayWriter
@@ -127,8 +128,6 @@ class LakeUpdate:
         return damage_of(self._lake, day) is not None
 
     def _may_stay(self, day: date) -> bool:
-        from thulium_frames.lake.dayfile import facts_of  # Arrow loads slowly
-
         if self._repair and self._is_damaged(day):
             return False
         try:

@@ -108,7 +108,10 @@ class _Crew:
         self._stop = threading.Event()
         self._proven: dict[datetime, ProvenRun] = {}  # by their starts
         self._error: BaseException | None = None
-        self._changed = threading.Condition()
+        self._busy = 0
+        self._lock = threading.RLock()
+        self._news = threading.Condition(self._lock)  # for the thread that takes the pieces
+        self._tasks = threading.Condition(self._lock)  # for the workers: each that finds a task wakes the next
 
     @property
     def front(self) -> datetime | None:
@@ -116,18 +119,18 @@ class _Crew:
         return self._plan.front
 
     def deliver(self, piece: Piece) -> None:
-        with self._changed:
+        with self._lock:
             self._plan.deliver(piece.window, piece.received)
-            self._changed.notify_all()
+            self._tasks.notify()
 
     def dismiss(self) -> None:
         """Stop the workers. A request under way may still take its time."""
         self._stop.set()
-        with self._changed:
-            self._changed.notify_all()
+        with self._lock:
+            self._tasks.notify_all()
 
     def start(self) -> None:
-        with self._changed:
+        with self._lock:
             self._let_more_join()
 
     def _let_more_join(self) -> None:
@@ -138,7 +141,7 @@ class _Crew:
 
     def next_run(self) -> ProvenRun | None:
         """Wait for the next run that is proven: the one at the front comes first. None when all are delivered."""
-        with self._changed:
+        with self._lock:
             while (front := self._plan.front) is not None:
                 if front in self._proven:
                     return self._proven.pop(front)
@@ -146,7 +149,7 @@ class _Crew:
                     raise self._error
                 if self._proven:
                     return self._proven.pop(min(self._proven))
-                self._changed.wait(_SECONDS_DEAF)
+                self._news.wait(_SECONDS_DEAF)
         return None
 
     def _work(self) -> None:
@@ -157,24 +160,29 @@ class _Crew:
             self._give_up(error)
 
     def _next_task(self) -> tuple[WindowRead, Span] | None:
-        with self._changed:
+        with self._lock:
             while not self._stop.is_set() and self._error is None and self._plan.front is not None:
-                if (task := self._plan.next_request()) is not None:
+                if self._busy < self._workers() and (task := self._plan.next_request()) is not None:
+                    self._busy += 1
+                    self._tasks.notify()  # perhaps there is one for the next worker, too
                     return task
-                self._changed.wait()
+                self._tasks.wait()
         return None
 
     def _do(self, read: WindowRead, span: Span) -> None:
         page = self._ask(read.asked, span, self._stop)
-        with self._changed:
+        with self._lock:
+            self._busy -= 1
             self._on_count(page.count)
             self._proven.update((run.window.start, run) for run in self._plan.receive(read, page))
             self._let_more_join()
-            self._changed.notify_all()
+            self._tasks.notify()
+            self._news.notify()
 
     def _give_up(self, error: BaseException) -> None:
         """Note the error. What was proven before is delivered first."""
-        with self._changed:
+        with self._lock:
             self._proven.update((run.window.start, run) for run in self._plan.close())
             self._error = self._error or error
-            self._changed.notify_all()
+            self._tasks.notify_all()
+            self._news.notify()

@@ -19,7 +19,7 @@ class Reading:
     """Asked for in one request, at most 100."""
     window_rows: int = 10_000
     """A window with more calls is split before it is read."""
-    ahead_rows: int = 20_000
+    ahead_rows: int = 40_000
     """The most rows that are held, or being read, before the caller takes them. This bounds the memory."""
     batch_rows: int = 2_500
     """About the size of a record batch. It is smaller where the calls that follow are not proven yet."""
