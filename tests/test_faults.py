@@ -81,8 +81,8 @@ IMPATIENT = RetryPolicy(tries=4, first_tries=4, budget=60, first_wait=0.001, max
 class HastyPace(Pace):
     """Waits a hundredth of the requested pause."""
 
-    def slow_down(self, began: float, pause: float) -> None:
-        super().slow_down(began, pause / 100)
+    def slow_down(self, began: float, pause: float, *, too_many: bool = False) -> None:
+        super().slow_down(began, pause / 100, too_many=too_many)
 
 
 class CountedLimit(RateLimit):

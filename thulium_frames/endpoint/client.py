@@ -139,15 +139,16 @@ class Client:
             raise error
         pause = retry_after(answer)
         if asks_to_slow_down(answer):
-            self._slow_down(began, self._retries.first_wait if pause is None else pause)
+            pause_kept = self._retries.first_wait if pause is None else pause
+            self._slow_down(began, pause_kept, too_many=answer.status == _TOO_MANY_REQUESTS)
         elif answer.status >= _SERVER_ERROR:
             self._slow_down(began, 0.0)  # a system that has too much to do may fail in any way
         told = answer.status == _TOO_MANY_REQUESTS or pause is not None
         raise TryAgainError(error, told=told, pause=pause or 0.0)
 
-    def _slow_down(self, began: float, pause: float) -> None:
+    def _slow_down(self, began: float, pause: float, *, too_many: bool = False) -> None:
         """All requests keep the pause, unless none of them could: then the next one is not held up for nothing."""
-        self._pace.slow_down(began, pause if pause < self._retries.budget else 0.0)
+        self._pace.slow_down(began, pause if pause < self._retries.budget else 0.0, too_many=too_many)
 
     def _where(self, parameters: Parameters) -> str:
         shown = " ".join(f"{name}={value}" for name, value in parameters if name in _SHOWN)

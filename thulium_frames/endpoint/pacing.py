@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from thulium_frames.endpoint.concurrency import Concurrency
+from thulium_frames.endpoint.quota import Quota
 
 _LONG_PAUSE_SECONDS = 10.0  # people who watch a run wonder what happens
 
@@ -19,11 +20,13 @@ class Pace:
     """How many requests may be in flight at once, for all workers together.
 
     `concurrency` finds that out from the answers. When the system tells one worker to slow down, all workers wait for
-    the time told, and half as many requests may be in flight afterwards.
+    the time told, and half as many requests may be in flight afterwards. `quota` spreads them where the system allows
+    only so many in a time.
     """
 
     concurrency: Concurrency
     clock: Callable[[], float] = time.monotonic
+    quota: Quota = field(default_factory=Quota)
     _busy: int = field(init=False, default=0)
     _resume_at: float = field(init=False, default=0.0)
     _slowed_at: float = field(init=False, default=float("-inf"))
@@ -51,19 +54,25 @@ class Pace:
     def _acquire(self, stop: threading.Event, on_pause: Callable[[float], object]) -> None:
         while True:
             with self._changed:
-                pause = self._resume_at - self.clock()
-                if stop.is_set() or (pause <= 0 and self._busy < self.allowed):
+                now = self.clock()
+                pause, gap = self._resume_at - now, self.quota.wait(now)
+                if stop.is_set() or (max(pause, gap) <= 0 and self._busy < self.allowed):
                     self._busy += 1
                     self.concurrency.used(self._busy)
+                    self.quota.sent(now)
                     return
-                if pause <= 0:
+                if max(pause, gap) <= 0:
                     self._changed.wait(1.0)  # setting `stop` notifies nobody, so look again
             if pause > 0:
                 on_pause(pause)
-                stop.wait(pause)
+            if max(pause, gap) > 0:
+                stop.wait(max(pause, gap))
 
-    def slow_down(self, began: float, pause: float) -> None:
-        """All workers wait `pause` seconds: the request whose turn began at `began` was told to slow down."""
+    def slow_down(self, began: float, pause: float, *, too_many: bool = False) -> None:
+        """All workers wait `pause` seconds: the request whose turn began at `began` was told to slow down.
+
+        `too_many` means that the system allows only so many requests in a time, and has counted more.
+        """
         with self._changed:
             now = self.clock()
             if now + pause >= max(self._resume_at, now) + 1:  # others of the burst are told the same
@@ -73,9 +82,12 @@ class Pace:
             if began > self._slowed_at:  # requests of one burst are told the same thing
                 self._slowed_at = now
                 self.concurrency.halve()
+                if too_many:
+                    self.quota.exceeded(now, pause)
 
     def answered(self, began: float, size: int) -> None:
         """Note an answer of so many bytes to the request whose turn began at `began`."""
         with self._changed:
             self.concurrency.answered(self.clock() - began, size)
+            self.quota.answered()
             self._changed.notify_all()

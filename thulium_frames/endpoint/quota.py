@@ -1,0 +1,47 @@
+"""How far apart to send requests to a system that answers only so many of them in a time. Pure."""
+
+from dataclasses import dataclass
+
+#: Longer pauses cost little beside what is sent between them, so nothing is spread.
+_SHORT_PAUSE_SECONDS = 5.0
+#: Fewer answers before a 429 do not show how many the system allows.
+_ENOUGH_ANSWERS = 20
+#: A little below what is allowed, because each 429 costs a whole pause; then slowly more, as the limit may be higher.
+_BELOW, _MORE_A_SECOND = 0.97, 0.002
+
+
+@dataclass
+class Quota:
+    """The time between two requests, which is 0 until a system has said how many it allows.
+
+    Whoever sends all that is allowed at once, and then keeps the pause that the system asks for, loses the time that
+    the sending took. So after the first such pause, requests are spread over the time that they are allowed in.
+    """
+
+    interval: float = 0.0
+    """In seconds."""
+    _answers: int = 0
+    _since: float = float("inf")
+    _next: float = 0.0
+
+    def wait(self, now: float) -> float:
+        """For how many seconds the next request has to wait."""
+        return self._next - now if self.interval else 0.0
+
+    def sent(self, now: float) -> None:
+        """Note that a request is sent."""
+        self._since = min(self._since, now)
+        self._next = max(self._next, now) + self.interval
+
+    def answered(self) -> None:
+        """Note an answer."""
+        self._answers += 1
+        self.interval *= 1 - _MORE_A_SECOND * self.interval
+
+    def exceeded(self, now: float, pause: float) -> None:
+        """Note that the system has said 429, and asks for a pause of so many seconds."""
+        if 0 < pause <= _SHORT_PAUSE_SECONDS and self._answers >= _ENOUGH_ANSWERS:
+            elapsed = now - self._since
+            seconds = elapsed + pause if self.interval else max(elapsed, pause)
+            self.interval = seconds / self._answers / _BELOW
+        self._answers, self._since = 0, float("inf")
