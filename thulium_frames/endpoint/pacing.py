@@ -89,5 +89,5 @@ class Pace:
         """Note an answer of so many bytes to the request whose turn began at `began`."""
         with self._changed:
             self.concurrency.answered(self.clock() - began, size)
-            self.quota.answered()
+            self.quota.answered(began)
             self._changed.notify_all()

@@ -15,7 +15,8 @@ class Quota:
     """The time between two requests, which is 0 until a system has said how many it allows.
 
     Whoever sends all that is allowed at once, and then keeps the pause that the system asks for, loses the time that
-    the sending took. So after the first such pause, requests are spread over the time that they are allowed in.
+    the sending took. So after the second such pause, requests are spread over the time that they are allowed in. The
+    first shows nothing, because the system may have counted what others sent before.
     """
 
     interval: float = 0.0
@@ -23,6 +24,7 @@ class Quota:
     _answers: int = 0
     _since: float = float("inf")
     _next: float = 0.0
+    _is_clean: bool = False
 
     def wait(self, now: float) -> float:
         """For how many seconds the next request has to wait."""
@@ -33,15 +35,13 @@ class Quota:
         self._since = min(self._since, now)
         self._next = max(self._next, now) + self.interval
 
-    def answered(self) -> None:
-        """Note an answer."""
-        self._answers += 1
+    def answered(self, began: float) -> None:
+        """Note an answer to a request that was sent then."""
+        self._answers += began >= self._since
         self.interval *= 1 - _MORE_A_SECOND * self.interval
 
     def exceeded(self, now: float, pause: float) -> None:
         """Note that the system has said 429, and asks for a pause of so many seconds."""
-        if 0 < pause <= _SHORT_PAUSE_SECONDS and self._answers >= _ENOUGH_ANSWERS:
-            elapsed = now - self._since
-            seconds = elapsed + pause if self.interval else max(elapsed, pause)
-            self.interval = seconds / self._answers / _BELOW
-        self._answers, self._since = 0, float("inf")
+        if self._is_clean and 0 < pause <= _SHORT_PAUSE_SECONDS and self._answers >= _ENOUGH_ANSWERS:
+            self.interval = max(now - self._since, pause) / self._answers / _BELOW
+        self._answers, self._since, self._is_clean = 0, float("inf"), True
