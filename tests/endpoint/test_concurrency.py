@@ -111,6 +111,15 @@ def test_it_does_not_rise_while_nobody_uses_it() -> None:
     assert concurrency.allowed == FEW
 
 
+def test_answers_that_come_at_once_need_no_more_requests() -> None:
+    concurrency = Concurrency()
+    run(concurrency, steady(0.002), 500)
+    assert concurrency.allowed == FEW
+    concurrency.halve()
+    run(concurrency, steady(0.002), 500)
+    assert concurrency.allowed == FEW
+
+
 def test_what_was_too_much_is_approached_step_by_step() -> None:
     concurrency = Concurrency()
     run(concurrency, steady(0.05), 100)

@@ -57,23 +57,21 @@ class Concurrency:
         self._begin_round()
 
     def _end_round(self) -> None:
-        slowness = self._slowness()
-        if slowness > _TOO_SLOW:
-            fewer = round(self.allowed * _STILL_QUICK / slowness)
+        typical = median(self._seconds) if self._seconds else self._quickest
+        self._quickest = min(self._quickest, typical)
+        is_quick, is_slow = typical <= _STILL_QUICK * self._quickest, typical > _TOO_SLOW * self._quickest
+        if is_slow:
+            fewer = round(self.allowed * _STILL_QUICK * self._quickest / typical)
             self.allowed = min(self.allowed, max(fewer, min(FEW, self.most)))
-        elif slowness < _STILL_QUICK and 2 * self._busiest >= self.allowed:
+        elif is_quick and self._more_would_help(typical):
             more = self.allowed if self._is_starting else 1
             self.allowed = min(self.allowed + more, self.most)
-        self._is_starting = self._is_starting and slowness < _STILL_QUICK
+        self._is_starting = self._is_starting and is_quick
         self._begin_round()
 
-    def _slowness(self) -> float:
-        """How many times as long the answers of this round took as those of the quickest round."""
-        if not self._seconds:
-            return 1.0
-        typical = median(self._seconds)
-        self._quickest = min(self._quickest, typical)
-        return typical / self._quickest if self._quickest else 1.0
+    def _more_would_help(self, typical: float) -> bool:
+        is_used = 2 * self._busiest >= self.allowed
+        return is_used and (self.allowed < FEW or typical > _NO_WAIT_SECONDS)
 
     def _begin_round(self) -> None:
         self._answers = self._busiest = 0
