@@ -256,6 +256,43 @@ scan_lake(lake.path).collect(), lake.scan("2024-06-01", "2024-06-02").collect(),
     assert "pandas" not in loaded
 
 
+def run_in_a_process(*arguments: str) -> set[str]:
+    """What a command has loaded at its end."""
+    return loaded_after(f"from thulium_frames.cli import run\nassert run({arguments!r}) == 0")
+
+
+def test_each_command_loads_what_it_uses_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(GeneratedCalls(Centre(seed=1, calls_per_day=50), date(2024, 7, 1), date(2024, 7, 2)))
+    days, lake = ("--from", "2024-07-01", "--to", "2024-07-02"), str(tmp_path / "lake")
+    with running(app) as url:
+        for name, value in {"URL": url, "USER": "demo", "PASSWORD": "demo"}.items():
+            monkeypatch.setenv(f"THULIUM_{name}", value)
+        exported = run_in_a_process("export", lake, *days)
+        fetched = run_in_a_process("fetch", *days, "-o", str(tmp_path / "calls.parquet"))
+    assert not exported & {"polars", "tenacity", "rich", "pandas", "duckdb"}
+    assert not fetched & {"polars", "tenacity", "rich", "pandas", "filelock"}
+    assert not run_in_a_process("status", lake) & {*HEAVY, "tenacity", "filelock", "numpy"}
+
+
+def test_the_first_request_waits_for_no_frames() -> None:
+    """What builds columns loads while the first request is under way."""
+    loaded = loaded_after("""
+import sys
+from thulium_frames import Thulium
+from thulium_frames.endpoint.transport import Transport
+before = set()
+def get(self, *_):
+    before.update(sys.modules)
+    raise KeyError
+Transport.get = get
+try:
+    Thulium("http://127.0.0.1:9", "demo", "demo").connections(date_from="2024-07-01").count()
+except KeyError:
+    assert before and not {"polars", "pyarrow", "tenacity"} & before
+""")
+    assert "thulium_frames" in loaded
+
+
 def test_the_figures_load_polars_and_nothing_else_that_is_heavy() -> None:
     assert loaded_after("import thulium_frames.metrics") & set(HEAVY) == {"polars"}
 

@@ -1,14 +1,19 @@
-"""How calls are written in each format."""
+"""How calls are written in each format. Polars, which loads slowly, writes only text."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thulium_frames.lake import row_groups
 from thulium_frames.schema import SCHEMA
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _Writer = Callable[[Path, Iterator[pa.Table], pa.Schema], None]
 
@@ -49,6 +54,8 @@ def _write_csv(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> Non
 
 
 def _flat(table: pa.Table) -> pl.DataFrame:
+    import polars as pl
+
     nested = [name for name in ("rating", "tags") if name in table.schema.names]
     wrapped = [(name, pl.struct(pl.col(name).alias("_")).struct.json_encode()) for name in nested]
     return pl.DataFrame(table).with_columns(
@@ -58,6 +65,8 @@ def _flat(table: pa.Table) -> pl.DataFrame:
 
 
 def _write_ndjson(path: Path, tables: Iterator[pa.Table], _schema: pa.Schema) -> None:
+    import polars as pl
+
     with path.open("wb") as file:
         for table in tables:
             pl.DataFrame(table).write_ndjson(file)
