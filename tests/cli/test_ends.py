@@ -76,7 +76,8 @@ def test_errors_that_nobody_can_be_told_leave_their_exit_code(lake: Path, tmp_pa
     assert sh(f"{RUN} 2> /dev/full", "status", lake, cwd=tmp_path).returncode == 0
 
 
-LEFT = ["| true", "| head -0", "| head -c 0", ">&-"]
+#: A reader that leaves without reading, and none from the beginning.
+LEFT = ["| true", ">&-"]
 
 
 @pytest.mark.parametrize("left", LEFT)

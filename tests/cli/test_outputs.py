@@ -90,8 +90,13 @@ def test_who_reads_a_fifo_may_leave(tmp_path: Path, url: str) -> None:
     assert done.stdout.startswith("date,")
 
 
-@pytest.mark.parametrize("place", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
-@pytest.mark.parametrize("redirected", ["", "| cat", "> out; c=$?; cat out; (exit $c)", "3>&1 >&3"])
+@pytest.mark.parametrize(
+    ("place", "redirected"),
+    [
+        *((place, "") for place in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")),
+        *(("/dev/stdout", way) for way in ("| cat", "> out; c=$?; cat out; (exit $c)", "3>&1 >&3")),
+    ],
+)
 def test_a_link_to_stdout_puts_calls_there_and_words_on_stderr(
     tmp_path: Path, url: str, rows: pl.DataFrame, place: str, redirected: str
 ) -> None:
