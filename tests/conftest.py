@@ -28,12 +28,11 @@ settings.load_profile("thulium_frames")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-#: The tests that take longest.
+#: The tests that take longest, of those that share nothing costly with others of their file.
 LONGEST = {
     "test_faults_together_end_in_the_truth",
-    "test_each_job_is_printed_and_written",
+    "test_saved_outputs_are_what_a_fresh_kernel_gives",
     "test_a_lake_grows_exactly_through_any_number_of_sigkills",
-    "test_the_same_command_completes_what_was_cut_short",
     "test_what_is_there_all_the_time_is_read_once",
     "test_a_year_costs_hardly_more_requests_than_pages",
     "test_a_reader_meanwhile_sees_each_day_before_or_after_and_never_between",
