@@ -1,5 +1,6 @@
 """A small contact centre on a real socket, shared by all tests that read a system."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -27,6 +28,16 @@ settings.load_profile("thulium_frames")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+#: The tests that take longest, of those that share nothing costly with others of their file.
+LONGEST = {
+    "test_faults_together_end_in_the_truth",
+    "test_saved_outputs_are_what_a_fresh_kernel_gives",
+    "test_a_lake_grows_exactly_through_any_number_of_sigkills",
+    "test_what_is_there_all_the_time_is_read_once",
+    "test_a_year_costs_hardly_more_requests_than_pages",
+    "test_a_reader_meanwhile_sees_each_day_before_or_after_and_never_between",
+}
+
 Connect = Callable[..., Thulium]
 
 #: The HTTP libraries that can send requests.
@@ -43,6 +54,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """One more worker than there are cores, because many tests wait for a process or a socket of their own."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each worker begins with its part of the longest tests, so that none of them runs alone at the end.
+
+    pytest-xdist gives each worker a stretch of the tests, of equal numbers.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = [item for item in items if getattr(item, "originalname", "") in LONGEST]
+    rest = [item for item in items if item not in longest]
+    share = -(-len(rest) // workers)
+    items[:] = [
+        item
+        for number in range(workers)
+        for item in (*longest[number::workers], *rest[number * share : (number + 1) * share])
+    ]
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end, so the collector of garbage need not look at it again and again.
+
+    It comes as seldom as in the program itself.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,14 +1,12 @@
 """The doctor reports how a system answers, in every possible case, and shows no call."""
 
 import json
-import subprocess
-import sys
 from datetime import date
 
 import pytest
 
-from tests.cli.test_cli import PROGRAM, environment
 from tests.conftest import FIRST, LAST, Connect
+from tests.program import here
 from thulium_frames.doctor import Findings, examine
 from thulium_frames.endpoint.transport import best_library
 from thulium_frames.errors import AuthenticationError
@@ -81,7 +79,7 @@ def test_a_system_without_calls_tells_little_and_says_so(connect: Connect) -> No
     holiday = date(2024, 1, 1)
     with running(create_app(GeneratedCalls(Centre(), holiday, holiday))) as url:
         found = examine(connect(url))
-        told = subprocess.run([*PROGRAM, "doctor"], env=environment(url), capture_output=True, text=True, check=True)
+        told = here("doctor", url=url)
     assert (found.calls, found.order, found.date_to, found.has_seconds, found.time_zone_fits) == (
         0,
         None,
@@ -93,9 +91,7 @@ def test_a_system_without_calls_tells_little_and_says_so(connect: Connect) -> No
 
 
 def test_no_call_is_shown(connect: Connect, url: str) -> None:
-    arguments = [sys.executable, "-m", "thulium_frames", "doctor"]
-    words = subprocess.run(arguments, env=environment(url), capture_output=True, text=True, check=True)
-    content = subprocess.run([*arguments, "--json"], env=environment(url), capture_output=True, text=True, check=True)
+    words, content = here("doctor", url=url), here("doctor", "--json", url=url)
     assert words.stdout.startswith(f"The settings work: {url} answers demo, password from THULIUM_PASSWORD.\n")
     told = json.loads(content.stdout)
     assert (told["system"], told["user"], told["password_from"], told["order"]) == (
@@ -111,9 +107,7 @@ def test_no_call_is_shown(connect: Connect, url: str) -> None:
 
 
 def test_settings_that_do_not_work_end_as_anywhere(connect: Connect, url: str) -> None:
-    done = subprocess.run(
-        [*PROGRAM, "doctor"], env=environment(url, password="wrong"), capture_output=True, text=True, check=False
-    )
+    done = here("doctor", url=url, THULIUM_PASSWORD="wrong")
     assert done.returncode == 3
     assert "401" in done.stderr
     another = create_app(GeneratedCalls(Centre(), FIRST, FIRST), password="another")

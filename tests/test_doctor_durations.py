@@ -1,13 +1,12 @@
 """The doctor counts the records of its sample whose durations cannot be true."""
 
 import json
-import subprocess
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from tests.cli.test_cli import PROGRAM, environment
 from tests.conftest import FIRST, Connect
+from tests.program import here
 from thulium_frames.doctor import examine
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
 from thulium_frames.simulator.sources import Record
@@ -27,12 +26,7 @@ class OddCalls(GeneratedCalls):
 def test_impossible_durations_are_counted_and_told(connect: Connect) -> None:
     with running(create_app(OddCalls(Centre(seed=3, calls_per_day=150), FIRST, FIRST))) as url:
         found = examine(connect(url))
-        told = [
-            subprocess.run(
-                [*PROGRAM, "doctor", *more], env=environment(url), capture_output=True, text=True, check=True
-            ).stdout
-            for more in ([], ["--json"])
-        ]
+        told = [here("doctor", *more, url=url).stdout for more in ([], ["--json"])]
     assert found.impossible_durations == len(ODD)
     assert f"{len(ODD)} of {found.page_rows} rows have impossible ones" in told[0]
     assert json.loads(told[1])["impossible_durations"] == len(ODD)
@@ -41,5 +35,5 @@ def test_impossible_durations_are_counted_and_told(connect: Connect) -> None:
 def test_a_system_in_order_has_none(connect: Connect) -> None:
     with running(create_app(GeneratedCalls(Centre(seed=3, calls_per_day=150), FIRST, FIRST))) as url:
         assert examine(connect(url)).impossible_durations == 0
-        told = subprocess.run([*PROGRAM, "doctor"], env=environment(url), capture_output=True, text=True, check=True)
+        told = here("doctor", url=url)
     assert "none is impossible" in told.stdout

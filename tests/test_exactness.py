@@ -1,6 +1,7 @@
 """Over a real socket, the rows that are read equal the generated rows, for all sizes and orders."""
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -29,9 +30,15 @@ ORDERS = [
 ]
 
 
+@cache
 def truth(centre: Centre, first: date = FIRST, last: date = LAST) -> pl.DataFrame:
     days = pl.date_range(first, last, eager=True).to_list()
     return in_any_order(frame_of([call for day in days for call in centre.calls(day)]))
+
+
+@cache
+def calls_of(centre: Centre, first: date, last: date) -> GeneratedCalls:
+    return GeneratedCalls(centre, first, last)
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=["oldest", "newest", "oldest shuffled", "newest shuffled"])
@@ -39,7 +46,7 @@ def truth(centre: Centre, first: date = FIRST, last: date = LAST) -> pl.DataFram
 def test_the_frame_is_the_truth(connect: Connect, centre: Centre, reading: Reading, order: Faults) -> None:
     quiet = date(2024, 10, 26), date(2024, 10, 27)  # the second is 25 hours long
     first, last = (FIRST, LAST) if reading.page_rows > 10 else quiet
-    with running(create_app(GeneratedCalls(centre, first, last), faults=order)) as url:
+    with running(create_app(calls_of(centre, first, last), faults=order)) as url:
         frame = connect(url, reading=reading).connections(date_from=first, date_to=last).to_polars()
     assert in_any_order(frame).equals(truth(centre, first, last))
     assert frame.select("date", "connection_id").equals(frame.select("date", "connection_id").sort(pl.all()))
@@ -47,7 +54,7 @@ def test_the_frame_is_the_truth(connect: Connect, centre: Centre, reading: Readi
 
 def test_seconds_are_kept(connect: Connect) -> None:
     centre = Centre(seed=4, calls_per_day=200, seconds=True)
-    with running(create_app(GeneratedCalls(centre, FIRST, FIRST))) as url:
+    with running(create_app(calls_of(centre, FIRST, FIRST))) as url:
         frame = connect(url, reading=Reading(page_rows=10, window_rows=30)).connections(date_from=FIRST).to_polars()
     assert in_any_order(frame).equals(truth(centre, FIRST, FIRST))
     assert frame["date"].dt.second().n_unique() > 1
@@ -56,7 +63,7 @@ def test_seconds_are_kept(connect: Connect) -> None:
 def test_both_hours_of_the_autumn_night_are_told_apart(connect: Connect) -> None:
     night_line = Centre(seed=1, calls_per_day=2000)
     day = date(2024, 10, 27)
-    with running(create_app(GeneratedCalls(night_line, day, day))) as url:
+    with running(create_app(calls_of(night_line, day, day))) as url:
         frame = connect(url).connections(date_from=day, date_to=day).to_polars()
     assert in_any_order(frame).equals(truth(night_line, day, day))
     repeated = frame.filter(pl.col("date").dt.hour() == 2).select(pl.col("date_utc").dt.hour().unique().sort())
@@ -74,7 +81,7 @@ def test_both_bounds_are_included_to_the_minute(connect: Connect, centre: Centre
 
 
 def test_the_same_answers_give_the_same_rows_in_the_same_order(connect: Connect, centre: Centre) -> None:
-    app = create_app(GeneratedCalls(centre, FIRST, LAST), faults=Faults(shuffle_ties=True))
+    app = create_app(calls_of(centre, FIRST, LAST), faults=Faults(shuffle_ties=True))
     with running(app) as url:
         one = connect(url, workers=1).connections().to_polars()
         other = connect(url, workers=8, reading=Reading(page_rows=30, window_rows=100)).connections().to_polars()
@@ -82,8 +89,8 @@ def test_the_same_answers_give_the_same_rows_in_the_same_order(connect: Connect,
 
 
 def test_export_serve_export_gives_equal_lakes(connect: Connect, tmp_path: Path) -> None:
-    connect().connections().write_parquet(tmp_path / "one")
+    connect().connections(date_to=LAST).write_parquet(tmp_path / "one")
     with running(create_app(LakeCalls(tmp_path / "one"))) as url:
-        connect(url).connections(date_from=FIRST).write_parquet(tmp_path / "two")
+        connect(url).connections(date_from=FIRST, date_to=LAST).write_parquet(tmp_path / "two")
     assert scan_lake(tmp_path / "two").collect().equals(scan_lake(tmp_path / "one").collect())
     assert Lake(tmp_path / "two").verify().is_clean

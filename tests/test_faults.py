@@ -731,12 +731,13 @@ LONG = GeneratedCalls(Centre(seed=5, calls_per_day=3000), date(2024, 7, 1), date
 #: The command line in a process whose retries do not wait.
 PROGRAM = "from unittest import mock\nmock.patch('random.uniform', lambda *_: 0.0).start()\n"
 PROGRAM += "from thulium_frames.__main__ import main\nmain()"
+OF_LONG = ("--from", "2024-07-01", "--to", "2024-07-28", "--json")
 
 
-def export(lake: Path, url: str, password: str = "demo") -> subprocess.CompletedProcess[str]:
+def export(lake: Path, url: str, password: str = "demo", *more: str) -> subprocess.CompletedProcess[str]:
     mine = {name: value for name, value in os.environ.items() if not name.startswith("THULIUM_")}
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, "export", str(lake), "--from", "2024-07-01", "--to", "2024-07-28", "--json"],
+        [sys.executable, "-c", PROGRAM, "export", str(lake), *OF_LONG, *more],
         env=mine | {"THULIUM_URL": url, "THULIUM_USER": "demo", "THULIUM_PASSWORD": password},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -751,7 +752,7 @@ def test_the_same_command_completes_what_was_cut_short(faults: Faults, tmp_path:
     bad = create_app(LONG, faults=faults)
     port = port_to_keep()
     with running(bad, port=port) as url:
-        ended = export(lake.path, url)
+        ended = export(lake.path, url, "demo", "--workers", "4")
     assert (ended.returncode, ended.stdout) == (3, "")
     assert "Traceback" not in ended.stderr
     assert ("401" if faults.outage is None else "an export continues where it stopped") in ended.stderr

@@ -219,7 +219,7 @@ def test_a_filtered_scan_is_the_filtered_frame(data: st.DataObject, url: str, wh
 
 
 def test_a_scan_of_a_customer_over_a_year_costs_a_handful_of_requests(connect: Connect) -> None:
-    calls = GeneratedCalls(Centre(seed=4, calls_per_day=120), date(2024, 1, 1), date(2024, 12, 31))
+    calls = GeneratedCalls(Centre(seed=4, calls_per_day=120), date(2024, 1, 1), date(2024, 12, 31), cached_days=366)
     with running(create_app(calls)) as url:
         thulium = connect(url)
         year = thulium.connections(date_from=date(2024, 1, 1), date_to=date(2024, 12, 31))

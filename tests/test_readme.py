@@ -1,6 +1,5 @@
 """The README's examples run, and its statements are true."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import COMMANDS
+from tests.program import environment, here
 from tests.test_package import IMPORTS
 from thulium_frames import SCHEMA
 
@@ -21,13 +21,11 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
-def run(command: list[str], folder: Path, url: str) -> None:
+def settings(folder: Path, url: str) -> dict[str, str]:
+    """The system and its user, with the password in a file."""
     (folder / "password").write_text("demo\n")
     (folder / "password").chmod(0o600)
-    system = {"THULIUM_URL": url, "THULIUM_USER": "demo", "THULIUM_PASSWORD_FILE": str(folder / "password")}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("THULIUM_")} | system
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    return {"url": url, "THULIUM_PASSWORD": "", "THULIUM_PASSWORD_FILE": str(folder / "password")}
 
 
 def test_every_shell_example_works(url: str, tmp_path: Path) -> None:
@@ -36,14 +34,18 @@ def test_every_shell_example_works(url: str, tmp_path: Path) -> None:
     for line in lines:
         program, *arguments = shlex.split(line)
         assert program == "thulium-frames"
-        run([sys.executable, "-m", "thulium_frames", *arguments], tmp_path, url)
+        done = here(*arguments, cwd=tmp_path, **settings(tmp_path, url))
+        assert done.returncode == 0, done.stderr
 
 
 def test_every_python_example_works(url: str, tmp_path: Path) -> None:
     program = "".join(blocks("python"))
     own_system = 'Thulium("https://acme.thulium.com", user="api_user", password="…")'
     assert own_system in program
-    run([sys.executable, "-c", program.replace(own_system, "Thulium()")], tmp_path, url)
+    command = [sys.executable, "-c", program.replace(own_system, "Thulium()")]
+    surrounding = environment(**settings(tmp_path, url))
+    done = subprocess.run(command, cwd=tmp_path, env=surrounding, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_two_commands_are_those_of_the_continuous_check() -> None:

@@ -1,14 +1,17 @@
-"""The command line as people and scripts use it: real processes, real sockets, real files."""
+"""The command line as people and scripts use it, with real sockets and real files.
+
+Processes are started where they are what is tested. `test_ends.py` and `test_outputs.py` start more.
+"""
 
 import dataclasses
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -20,21 +23,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.cli.shell import sh
 from tests.commands import COMMANDS
 from tests.conftest import FIRST, LAST, Connect
+from tests.program import PROGRAM, environment, here
 from thulium_frames import SCHEMA, Lake, scan_lake
 from thulium_frames.simulator import Centre, Faults, GeneratedCalls, create_app, running
 
-PROGRAM = [sys.executable, "-m", "thulium_frames"]
 DAYS = ["--from", str(FIRST), "--to", str(LAST)]
 
+#: What no two runs have in common.
+OF_ONE_RUN = re.compile(r"[\d.]+ s$|request id \w+", re.MULTILINE)
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def environment(url: str = "", password: str = "demo", **more: str) -> Mapping[str, str]:
-    mine = {name: value for name, value in os.environ.items() if not name.startswith("THULIUM_")}
-    system = {"THULIUM_URL": url, "THULIUM_USER": "demo", "THULIUM_PASSWORD": password}
-    return mine | {name: value for name, value in (system | more).items() if value}
 
 
 @pytest.fixture
@@ -42,17 +43,33 @@ def run(url: str, tmp_path: Path) -> Run:
     def run(
         *arguments: object, url: str = url, password: str = "demo", **more: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*PROGRAM, *map(str, arguments)],
-            cwd=tmp_path,
-            env=environment(url, password, **more),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return here(*arguments, url=url, cwd=tmp_path, THULIUM_PASSWORD=password, **more)
 
     return run
+
+
+AS_THEY_END = {
+    "help": (["--help"], 0),
+    "an older lake": (["status", "lake"], 0),
+    "one file": (["fetch", *DAYS, "--limit", "3", "-o", "calls.csv", "--columns", "src"], 0),
+    "wrong use": (["fetch", "--limit", "0"], 2),
+    "a wrong password": (["export", "new", *DAYS, "--password-file", "wrong"], 3),
+    "no lake": (["verify", "nowhere", "--json"], 5),
+}
+
+
+@pytest.mark.parametrize("name", AS_THEY_END)
+def test_a_process_says_and_ends_with_what_the_command_line_does_within_the_tests(
+    run: Run, url: str, tmp_path: Path, name: str
+) -> None:
+    run("export", "lake", *DAYS)
+    (tmp_path / "wrong").write_text("wrong-secret")
+    (tmp_path / "wrong").chmod(0o600)
+    arguments, code = AS_THEY_END[name]
+    done, process = run(*arguments), sh('"$@"', *arguments, url=url, cwd=tmp_path)
+    assert (done.returncode, process.returncode) == (code, code)
+    for said, said_by_it in ((done.stdout, process.stdout), (done.stderr, process.stderr)):
+        assert OF_ONE_RUN.sub("", said) == OF_ONE_RUN.sub("", said_by_it)
 
 
 @pytest.mark.parametrize("name", [None, *COMMANDS])
@@ -369,8 +386,8 @@ def test_a_password_is_asked_for_on_a_terminal_and_not_shown(url: str, tmp_path:
     main, terminal = pty.openpty()
     command = [*PROGRAM, "export", "lake", *DAYS]
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment(url, password=""), stdin=terminal, stdout=terminal, stderr=terminal,
-        start_new_session=True,
+        command, cwd=tmp_path, env=environment(url, THULIUM_PASSWORD=""),
+        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
     ):  # fmt: skip
         os.close(terminal)
         shown = b""
@@ -440,13 +457,13 @@ def test_serve_misbehaves_as_it_is_told(run: Run) -> None:
     assert done.stderr.count("try 1 failed") == 2
 
 
-def test_a_fault_out_of_its_range_is_wrong_use(run: Run) -> None:
-    assert run("serve", "--server-errors", "2").returncode == 2
-    told = run("serve", "--drift-until", "1")
+def test_a_fault_out_of_its_range_is_wrong_use(tmp_path: Path) -> None:
+    assert sh('"$@"', "serve", "--server-errors", "2", cwd=tmp_path).returncode == 2
+    told = sh('"$@"', "serve", "--drift-until", "1", cwd=tmp_path)
     assert (told.returncode, "drift_until must be 2 or more" in told.stderr) == (2, True)
 
 
-def test_a_taken_port_is_told(run: Run, url: str) -> None:
-    done = run("serve", "--port", url.rpartition(":")[2])
+def test_a_taken_port_is_told(url: str, tmp_path: Path) -> None:
+    done = sh('"$@"', "serve", "--port", url.rpartition(":")[2], cwd=tmp_path)
     assert done.returncode == 2
     assert "Choose another with --port" in done.stderr

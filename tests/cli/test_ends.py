@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.cli.shell import PROGRAM, ROOT, sh
+from tests.cli.shell import sh
 from tests.commands import COMMANDS
 from tests.conftest import FIRST, LAST
+from tests.program import PROGRAM, ROOT, here
 from thulium_frames import Lake, Thulium
 from thulium_frames.errors import SettingsError
 from thulium_frames.simulator import running
@@ -75,7 +76,8 @@ def test_errors_that_nobody_can_be_told_leave_their_exit_code(lake: Path, tmp_pa
     assert sh(f"{RUN} 2> /dev/full", "status", lake, cwd=tmp_path).returncode == 0
 
 
-LEFT = ["| true", "| head -0", "| head -c 0", ">&-"]
+#: A reader that leaves without reading, and none from the beginning.
+LEFT = ["| true", ">&-"]
 
 
 @pytest.mark.parametrize("left", LEFT)
@@ -153,7 +155,7 @@ def foreign(lake: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_lines_and_errors_replace_what_the_encoding_cannot_hold(foreign: Path, tmp_path: Path, encoding: str) -> None:
     def run(*arguments: object, code: int) -> str:
-        done = sh(RUN, *arguments, cwd=tmp_path, encoding=encoding, PYTHONIOENCODING=encoding)
+        done = here(*arguments, cwd=tmp_path, encoding=encoding)
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
@@ -170,7 +172,7 @@ def test_lines_and_errors_replace_what_the_encoding_cannot_hold(foreign: Path, t
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("command", ["status", "verify"])
 def test_json_keeps_every_character_in_any_encoding(foreign: Path, tmp_path: Path, encoding: str, command: str) -> None:
-    done = sh(RUN, command, foreign.name, "--json", cwd=tmp_path, encoding=encoding, PYTHONIOENCODING=encoding)
+    done = here(command, foreign.name, "--json", cwd=tmp_path, encoding=encoding)
     told = json.loads(done.stdout)
     assert told["lake"] == foreign.name
     if command == "status":
@@ -226,13 +228,17 @@ def assert_plain(text: str) -> None:
     assert [control for control in CONTROLS if control in text] == []
 
 
-@pytest.mark.parametrize("arguments", [[], ["--json"]])
-@pytest.mark.parametrize("command", ["status", "verify", "report", "export"])
+COMMANDS_WITH_JSON = ["status", "verify", "export"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [("report", []), *((name, more) for name in COMMANDS_WITH_JSON for more in ([], ["--json"]))],
+)
 def test_no_text_of_a_lake_commands_a_terminal(
     hostile: Path, url: str, tmp_path: Path, command: str, arguments: list[str]
 ) -> None:
-    more = arguments if command != "report" else []
-    done = sh(RUN, command, hostile, *more, url=url, cwd=tmp_path)
+    done = here(command, hostile, *arguments, url=url, cwd=tmp_path)
     assert done.returncode == {"status": 0, "verify": 5, "report": 0, "export": 5}[command], done.stderr
     assert_plain(done.stdout + done.stderr)
     if command == "status" and not arguments:
@@ -252,7 +258,7 @@ def test_the_footer_of_a_day_commands_no_terminal(lake: Path, tmp_path: Path) ->
         file.write_table(table)
         file.add_key_value_metadata({"thulium_frames": footer})
     for command in ("status", "verify"):
-        done = sh(RUN, command, "lake", cwd=tmp_path)
+        done = here(command, "lake", cwd=tmp_path)
         assert done.returncode == 5
         assert "red" in done.stdout
         assert_plain(done.stdout)
@@ -261,12 +267,12 @@ def test_the_footer_of_a_day_commands_no_terminal(lake: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("arguments", [[], ["--debug"]])
 def test_no_record_and_no_error_of_a_server_commands_a_terminal(tmp_path: Path, arguments: list[str]) -> None:
     with running(answering(date=f"2024-99-99 {HOSTILE}", **{HOSTILE: "x"}, user=HOSTILE)) as url:
-        done = sh(RUN, "fetch", "--from", FIRST, "--to", FIRST, *arguments, url=url, cwd=tmp_path)
+        done = here("fetch", "--from", FIRST, "--to", FIRST, *arguments, url=url, cwd=tmp_path)
     assert done.returncode == 4
     assert_plain(done.stderr)
     with running(answering(**{HOSTILE: "x"}, user=HOSTILE)) as url:
-        found = sh(RUN, "doctor", *arguments, url=url, cwd=tmp_path)
-        shown = sh(RUN, "fetch", "--columns", "user", *arguments, url=url, cwd=tmp_path)
+        found = here("doctor", *arguments, url=url, cwd=tmp_path)
+        shown = here("fetch", "--columns", "user", *arguments, url=url, cwd=tmp_path)
     assert "red" in found.stdout
     assert "red" in shown.stdout
     assert_plain(found.stdout + found.stderr + shown.stdout + shown.stderr)
@@ -297,7 +303,7 @@ ASKED = [*(("fetch", name) for name in WRONG), *(("export", name) for name in ["
 @pytest.mark.parametrize(("command", "name"), ASKED)
 def test_errors_speak_of_flags(url: str, tmp_path: Path, command: str, name: str) -> None:
     arguments, says = (WRONG | OF_AN_EXPORT)[name]
-    done = sh(RUN, command, *(["lake"] if command == "export" else []), *arguments, url=url, cwd=tmp_path)
+    done = here(command, *(["lake"] if command == "export" else []), *arguments, url=url, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -307,7 +313,7 @@ def test_errors_speak_of_flags(url: str, tmp_path: Path, command: str, name: str
 
 @pytest.mark.parametrize("number", [2**63, 99999999999999999999])
 def test_a_filter_beyond_all_numbers_finds_nothing(url: str, tmp_path: Path, number: int) -> None:
-    done = sh(RUN, "export", "lake", *DAYS, "--customer-id", number, "--json", url=url, cwd=tmp_path)
+    done = here("export", "lake", *DAYS, "--customer-id", number, "--json", url=url, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["rows"], told["days_written"], told["requests"]) == (0, 7, 0)
@@ -321,21 +327,21 @@ def test_a_time_zone_can_be_given_wherever_a_system_is_read(url: str, tmp_path: 
     for command in ("export", "fetch", "doctor"):
         assert {"--time-zone"} <= {flag for parameter in COMMANDS[command].params for flag in parameter.opts}
     day = ("--from", FIRST, "--to", FIRST)
-    assert sh(RUN, "export", "flag", *day, "--time-zone", "Europe/Kyiv", url=url, cwd=tmp_path).returncode == 0
-    assert sh(RUN, "export", "env", *day, url=url, cwd=tmp_path, THULIUM_TIME_ZONE="Europe/Kyiv").returncode == 0
-    both = sh(RUN, "export", "both", *day, "--time-zone", "UTC", url=url, cwd=tmp_path, THULIUM_TIME_ZONE="Europe/Kyiv")
+    assert here("export", "flag", *day, "--time-zone", "Europe/Kyiv", url=url, cwd=tmp_path).returncode == 0
+    assert here("export", "env", *day, url=url, cwd=tmp_path, THULIUM_TIME_ZONE="Europe/Kyiv").returncode == 0
+    both = here("export", "both", *day, "--time-zone", "UTC", url=url, cwd=tmp_path, THULIUM_TIME_ZONE="Europe/Kyiv")
     assert both.returncode == 0
     zones = [Lake(tmp_path / name).status().origin["time_zone"] for name in ("flag", "env", "both")]
     assert zones == ["Europe/Kyiv", "Europe/Kyiv", "UTC"]
-    refused = sh(RUN, "export", "flag", *day, url=url, cwd=tmp_path)
+    refused = here("export", "flag", *day, url=url, cwd=tmp_path)
     assert (refused.returncode, "time zone Europe/Kyiv, not of Europe/Warsaw" in refused.stderr) == (5, True)
 
 
 def test_doctor_says_how_to_try_another_zone(tmp_path: Path) -> None:
     noon = int(datetime(2024, 10, 23, 12, tzinfo=UTC).timestamp())
     with running(answering(connection_id=f"{noon}.1")) as url:
-        fits = sh(RUN, "doctor", "--time-zone", "Atlantic/South_Georgia", url=url, cwd=tmp_path)
-        fits_not = sh(RUN, "doctor", url=url, cwd=tmp_path)
+        fits = here("doctor", "--time-zone", "Atlantic/South_Georgia", url=url, cwd=tmp_path)
+        fits_not = here("doctor", url=url, cwd=tmp_path)
     assert "Atlantic/South_Georgia fits" in fits.stdout
     assert "Europe/Warsaw does not fit the ids of most calls: try --time-zone" in fits_not.stdout
 
@@ -354,10 +360,10 @@ def test_a_zone_that_there_is_not_is_refused(url: str, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("command", ["export", "fetch", "doctor"])
 def test_a_zone_that_there_is_not_is_wrong_use(url: str, tmp_path: Path, command: str) -> None:
     lake, zone = ["lake"] if command == "export" else [], "../etc/passwd"
-    done = sh(RUN, command, *lake, "--time-zone", zone, url=url, cwd=tmp_path)
+    done = here(command, *lake, "--time-zone", zone, url=url, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"Error: there is no time zone '{zone}'")
-    assert done.stderr == sh(RUN, command, *lake, url=url, cwd=tmp_path, THULIUM_TIME_ZONE=zone).stderr
+    assert done.stderr == here(command, *lake, url=url, cwd=tmp_path, THULIUM_TIME_ZONE=zone).stderr
 
 
 # --- who may be served a lake
@@ -372,7 +378,7 @@ def test_a_lake_is_not_served_to_others_without_a_password(lake: Path, tmp_path:
 
 
 def ask(url: str, password: str, cwd: Path) -> int:
-    return sh(RUN, "fetch", "--limit", "1", url=url, cwd=cwd, THULIUM_PASSWORD=password).returncode
+    return here("fetch", "--limit", "1", url=url, cwd=cwd, THULIUM_PASSWORD=password).returncode
 
 
 @pytest.mark.parametrize("source", ["LAKE", ""])

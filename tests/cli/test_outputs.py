@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.shell import sh
 from tests.conftest import FIRST, LAST, Connect
+from tests.program import here
 from thulium_frames import Lake
 
 DAYS = ("--from", FIRST, "--to", LAST)
@@ -36,7 +37,7 @@ def rows(connect: Connect) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory, url: str) -> Path:
     path = tmp_path_factory.mktemp("lake") / "lake"
-    assert sh(RUN, "export", path, *DAYS, url=url, cwd=path.parent).returncode == 0
+    assert here("export", path, *DAYS, url=url, cwd=path.parent).returncode == 0
     return path
 
 
@@ -89,8 +90,13 @@ def test_who_reads_a_fifo_may_leave(tmp_path: Path, url: str) -> None:
     assert done.stdout.startswith("date,")
 
 
-@pytest.mark.parametrize("place", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
-@pytest.mark.parametrize("redirected", ["", "| cat", "> out; c=$?; cat out; (exit $c)", "3>&1 >&3"])
+@pytest.mark.parametrize(
+    ("place", "redirected"),
+    [
+        *((place, "") for place in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")),
+        *(("/dev/stdout", way) for way in ("| cat", "> out; c=$?; cat out; (exit $c)", "3>&1 >&3")),
+    ],
+)
 def test_a_link_to_stdout_puts_calls_there_and_words_on_stderr(
     tmp_path: Path, url: str, rows: pl.DataFrame, place: str, redirected: str
 ) -> None:
@@ -137,24 +143,24 @@ def test_a_report_on_stdout_is_the_page_alone(tmp_path: Path, lake: Path) -> Non
 def test_a_device_is_never_replaced(tmp_path: Path, lake: Path, url: str) -> None:
     (tmp_path / "nothing.csv").symlink_to("/dev/null")
     before = Path("/dev/null").stat()
-    assert sh(RUN, "report", lake, "-o", "/dev/null", cwd=tmp_path).returncode == 0
-    assert sh(RUN, "fetch", *THREE, "-o", "nothing.csv", url=url, cwd=tmp_path).returncode == 0
+    assert here("report", lake, "-o", "/dev/null", cwd=tmp_path).returncode == 0
+    assert here("fetch", *THREE, "-o", "nothing.csv", url=url, cwd=tmp_path).returncode == 0
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     assert os.path.samestat(Path("/dev/null").stat(), before)
 
 
 def test_a_full_device_is_one_line(tmp_path: Path, lake: Path, url: str) -> None:
     (tmp_path / "full.csv").symlink_to("/dev/full")
-    fetched = sh(RUN, "fetch", *THREE, "-o", "full.csv", url=url, cwd=tmp_path)
+    fetched = here("fetch", *THREE, "-o", "full.csv", url=url, cwd=tmp_path)
     assert told(fetched).startswith("Error: full.csv cannot be written: No space left on device")
-    reported = sh(RUN, "report", lake, "-o", "/dev/full", cwd=tmp_path)
+    reported = here("report", lake, "-o", "/dev/full", cwd=tmp_path)
     assert told(reported).startswith("Error: /dev/full cannot be written: No space left on device")
 
 
 @pytest.mark.parametrize("place", ["/dev/stdout", "/dev/null", "pipe"])
 def test_a_device_whose_name_tells_no_format_is_told_the_endings(tmp_path: Path, url: str, place: str) -> None:
     os.mkfifo(tmp_path / "pipe")
-    line = told(sh(RUN, "fetch", *THREE, "-o", place, url=url, cwd=tmp_path))
+    line = told(here("fetch", *THREE, "-o", place, url=url, cwd=tmp_path))
     assert f"{place} has no known suffix: name it FILE.parquet, FILE.csv" in line
     assert f"ln -s {place} calls.csv" in line
 
@@ -173,7 +179,7 @@ def test_a_link_is_followed_and_stays_a_link(
         end.write_text("old")
     (tmp_path / "middle").symlink_to(target.format(tmp=tmp_path))
     (tmp_path / "latest.csv").symlink_to("middle")
-    done = sh(RUN, "fetch", *THREE, "-o", "latest.csv", url=url, cwd=tmp_path)
+    done = here("fetch", *THREE, "-o", "latest.csv", url=url, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert READERS["csv"](end.read_bytes()).equals(rows)
     assert not end.is_symlink()
@@ -185,14 +191,14 @@ def test_a_link_is_followed_and_stays_a_link(
 def test_a_link_in_another_folder_leads_from_there(tmp_path: Path, url: str) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "calls.csv").symlink_to("../b.csv")
-    assert sh(RUN, "fetch", *THREE, "-o", "a/calls.csv", url=url, cwd=tmp_path).returncode == 0
+    assert here("fetch", *THREE, "-o", "a/calls.csv", url=url, cwd=tmp_path).returncode == 0
     assert (tmp_path / "b.csv").read_text().startswith("src,dst\n")
 
 
 def test_a_link_that_leads_nowhere_is_told_with_its_end(tmp_path: Path, url: str) -> None:
     (tmp_path / "calls.csv").symlink_to("gone/calls.csv")
     assert "there is no folder gone: make it first" in told(
-        sh(RUN, "fetch", *THREE, "-o", "calls.csv", url=url, cwd=tmp_path)
+        here("fetch", *THREE, "-o", "calls.csv", url=url, cwd=tmp_path)
     )
 
 
@@ -200,13 +206,13 @@ def test_a_link_that_leads_nowhere_is_told_with_its_end(tmp_path: Path, url: str
 def test_links_that_lead_round_in_a_circle_are_told(tmp_path: Path, url: str, links: list[str]) -> None:
     for name, target in zip(["a.csv", "b.csv", "c.csv"], links, strict=False):
         (tmp_path / name).symlink_to(target)
-    assert "leads back to itself" in told(sh(RUN, "fetch", *THREE, "-o", "a.csv", url=url, cwd=tmp_path))
+    assert "leads back to itself" in told(here("fetch", *THREE, "-o", "a.csv", url=url, cwd=tmp_path))
 
 
 def test_a_link_keeps_its_file_when_the_fetch_fails(tmp_path: Path, url: str) -> None:
     (tmp_path / "july.csv").write_text("old")
     (tmp_path / "calls.csv").symlink_to("july.csv")
-    done = sh(RUN, "fetch", *THREE, "-o", "calls.csv", url=url, cwd=tmp_path, THULIUM_PASSWORD="wrong")
+    done = here("fetch", *THREE, "-o", "calls.csv", url=url, cwd=tmp_path, THULIUM_PASSWORD="wrong")
     assert done.returncode == 3
     assert (tmp_path / "july.csv").read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"calls.csv", "july.csv"}
@@ -221,9 +227,9 @@ def test_a_file_keeps_its_mode(tmp_path: Path, url: str, lake: Path, mode: int) 
     for name in names:
         (tmp_path / name).write_text("old")
         (tmp_path / name).chmod(mode)
-    assert sh(RUN, "fetch", *THREE, "-o", "calls.parquet", url=url, cwd=tmp_path).returncode == 0
+    assert here("fetch", *THREE, "-o", "calls.parquet", url=url, cwd=tmp_path).returncode == 0
     if "page.html" in names:
-        assert sh(RUN, "report", lake, "-o", "page.html", cwd=tmp_path).returncode == 0
+        assert here("report", lake, "-o", "page.html", cwd=tmp_path).returncode == 0
     for name in names:
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
         assert (tmp_path / name).read_bytes() != b"old"
@@ -235,7 +241,7 @@ def test_a_folder_is_refused_in_one_line(tmp_path: Path, url: str, lake: Path, c
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("folder")
     arguments = THREE if command == "fetch" else (lake,)
-    assert "is a folder: name a file in it" in told(sh(RUN, command, *arguments, "-o", name, url=url, cwd=tmp_path))
+    assert "is a folder: name a file in it" in told(here(command, *arguments, "-o", name, url=url, cwd=tmp_path))
     assert list((tmp_path / "folder").iterdir()) == []
 
 
@@ -243,12 +249,12 @@ def test_a_folder_is_refused_in_one_line(tmp_path: Path, url: str, lake: Path, c
 def test_a_missing_folder_is_told(tmp_path: Path, url: str, lake: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     says = f"there is no folder {Path(name).parent}: make it first"
-    assert says in told(sh(RUN, "fetch", *THREE, "-o", name, url=url, cwd=tmp_path))
-    assert says in told(sh(RUN, "report", lake, "-o", name, cwd=tmp_path))
+    assert says in told(here("fetch", *THREE, "-o", name, url=url, cwd=tmp_path))
+    assert says in told(here("report", lake, "-o", name, cwd=tmp_path))
 
 
 def test_a_name_that_is_too_long_is_told(tmp_path: Path, url: str) -> None:
-    assert "File name too long" in told(sh(RUN, "fetch", *THREE, "-o", "x" * 300 + ".csv", url=url, cwd=tmp_path))
+    assert "File name too long" in told(here("fetch", *THREE, "-o", "x" * 300 + ".csv", url=url, cwd=tmp_path))
 
 
 # --- a home folder that no shell has put in
@@ -260,7 +266,7 @@ def test_a_tilde_is_the_home_folder_of_lakes_and_outputs(tmp_path: Path, url: st
     there.mkdir()
 
     def run(*arguments: object) -> str:
-        done = sh(RUN, *arguments, url=url, cwd=there, HOME=str(home))
+        done = here(*arguments, url=url, cwd=there, HOME=str(home))
         assert done.returncode == 0, done.stderr
         return done.stdout
 

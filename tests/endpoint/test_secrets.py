@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.cli.test_cli import DAYS, PROGRAM, environment
+from tests.cli.test_cli import DAYS
 from tests.conftest import FIRST, IMPATIENT, LAST
+from tests.program import PROGRAM, environment, here
 from thulium_frames import Lake, Thulium
 from thulium_frames.errors import ApiError, ThuliumFramesError
 from thulium_frames.simulator import Centre, Faults, GeneratedCalls, create_app, running
@@ -79,7 +80,7 @@ def test_every_source_on_the_command_line_works_and_tells_nothing(url: str, tmp_
         done = subprocess.run(
             [*PROGRAM, "--debug", "export", "lake", *DAYS, *flags],
             cwd=tmp_path,
-            env={**environment(url, password=""), "THULIUM_USER": USER, **more},
+            env={**environment(url, THULIUM_PASSWORD=""), "THULIUM_USER": USER, **more},
             input=password,
             capture_output=True,
             text=True,
@@ -171,10 +172,7 @@ def test_a_password_file_that_others_can_read_is_refused(url: str, tmp_path: Pat
     secret.write_text(PASSWORD)
     for mode in (0o640, 0o604, 0o660, 0o666):
         secret.chmod(mode)
-        done = subprocess.run(
-            [*PROGRAM, "doctor", "--password-file", str(secret)], env=environment(url), capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
+        done = here("doctor", "--password-file", secret, url=url)
         assert done.returncode == 2
         assert "chmod 600" in done.stderr
         assert_nothing_told(done.stderr)

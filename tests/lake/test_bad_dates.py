@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.processes import run
+from tests.program import here
 from thulium_frames import Lake, Reading, Thulium
 from thulium_frames.errors import UnreadableDateError
 from thulium_frames.simulator import Centre, Faults, GeneratedCalls, create_app, running
@@ -146,7 +146,7 @@ def spoiled_url() -> Iterator[str]:
 
 
 def export(url: str, lake: Path, *more: str) -> Any:
-    return run("export", lake, "--from", FIRST, "--to", LAST, *more, url=url)
+    return here("export", lake, "--from", FIRST, "--to", LAST, *more, url=url)
 
 
 def test_the_command_ends_with_4_and_names_day_id_and_date(spoiled_url: str, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ from tests.processes import (
     start,
     with_files_upto,
 )
+from tests.program import here
 from tests.truth import frame_of, in_any_order
 from thulium_frames import Lake, Thulium, scan_lake
 from thulium_frames.simulator import Centre, GeneratedCalls, create_app, running
@@ -218,10 +219,10 @@ def test_a_lake_grows_exactly_through_any_number_of_sigkills(tmp_path: Path) -> 
             assert before.items() <= days_there(lake).items(), kill
             assert [(one, day) for one in asked for day in before if touches(one, day)] == [], kill
     with running(create_app(CALLS)) as url:
-        done = run("export", lake, *ordered(DAYS), url=url)
+        done = here("export", lake, *ordered(DAYS), url=url)
         assert (done.returncode, done.stderr) == (0, "")
         assert_complete(lake, DAYS)
-        assert json.loads(run("export", lake, *ordered(DAYS), "--json", url=url).stdout)["requests"] == 0
+        assert json.loads(here("export", lake, *ordered(DAYS), "--json", url=url).stdout)["requests"] == 0
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +272,7 @@ def test_an_export_interrupted_as_it_begins_blocks_nobody(
     assert done.returncode == code
     assert "0 days written" in done.stderr
     assert names_in(lake) < PINNED
-    assert run("export", lake, *ordered(DAYS[:2]), url=url).returncode == 0
+    assert here("export", lake, *ordered(DAYS[:2]), url=url).returncode == 0
     assert_complete(lake, DAYS[:2])
 
 
@@ -345,7 +346,7 @@ def test_a_full_disk_costs_no_day_and_the_export_goes_on_with_space(
         assert empty_folders_in(lake) == []
         assert Lake(lake).verify().is_clean
     disk.free()
-    assert run("export", lake, *ordered(DAYS[:6]), url=url, before=disk.before).returncode == 0
+    assert here("export", lake, *ordered(DAYS[:6]), url=url).returncode == 0
     assert_complete(lake, DAYS[:6])
 
 
@@ -356,7 +357,7 @@ def test_a_lake_that_never_had_space_begins_with_space(disk: FullDisk, url: str,
     assert_told(run("export", lake, *ordered(DAYS[:2]), url=url, before=disk.before), lake, NO_SPACE)
     assert names_in(lake) < PINNED
     disk.free()
-    assert run("export", lake, *ordered(DAYS[:2]), url=url, before=disk.before).returncode == 0
+    assert here("export", lake, *ordered(DAYS[:2]), url=url).returncode == 0
     assert_complete(lake, DAYS[:2])
 
 
@@ -369,7 +370,7 @@ def test_what_was_written_before_the_disk_was_full_stays(tmp_path: Path, url: st
     assert_told(done, lake, NO_SPACE)
     before = days_there(lake)
     assert list(before) == [saturday, sunday]
-    assert run("export", lake, *ordered(days), url=url).returncode == 0
+    assert here("export", lake, *ordered(days), url=url).returncode == 0
     assert before.items() <= days_there(lake).items()
     assert_complete(lake, days)
 
@@ -424,7 +425,7 @@ def test_a_lake_below_a_file_is_told(url: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     lake = tmp_path / "file" / "lake"
     for command in (["export", lake, *ordered(DAYS[:2])], ["status", lake], ["verify", lake]):
-        assert_told(run(*command, url=url), lake, f"{tmp_path}/file[^/]")
+        assert_told(here(*command, url=url), lake, f"{tmp_path}/file[^/]")
     assert (tmp_path / "file").read_text() == "not a folder"
 
 
@@ -549,5 +550,5 @@ def test_a_second_export_is_refused_at_once_and_a_killed_one_blocks_nobody(
         assert first.poll() is None
         first.kill()
     assert f"process {first.pid} " in (lake / ".thulium_frames.lock").read_text()
-    assert run("export", lake, *ordered(DAYS), url=url).returncode == 0
+    assert here("export", lake, *ordered(DAYS), url=url).returncode == 0
     assert_complete(lake, DAYS)

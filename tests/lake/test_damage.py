@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.doses import dose, examples
-from tests.processes import run
+from tests.program import here
 from tests.truth import frame_of, in_any_order
 from thulium_frames import SCHEMA, Lake, Thulium, scan_lake
 from thulium_frames.errors import LakeDamagedError, LakeError, LakeMismatchError
@@ -321,24 +321,24 @@ def test_the_command_line_names_every_damaged_day_and_mends_them_all(lake: Lake,
         with mock.patch(f"{__name__}.DAMAGED", day):
             DAMAGES[name][0](file_of(lake, day))
     before = stamps(lake)
-    said = run("verify", lake.path)
+    said = here("verify", lake.path)
     assert (said.returncode, said.stderr) == (5, "")
     assert said.stdout.splitlines()[0].endswith("damage")
     for day, line in zip(DAYS[:4], said.stdout.splitlines()[1:], strict=True):
         assert line.startswith(f"{day}: ")
         assert line.endswith(f"Read it again with thulium-frames export {lake.path} --repair")
-    told = run("verify", lake.path, "--json")
+    told = here("verify", lake.path, "--json")
     assert (told.returncode, told.stderr) == (5, "")
     assert list(json.loads(told.stdout)["damaged"]) == [str(day) for day in DAYS[:4]]
-    refused = run("export", lake.path, *ORDERED, url=url)
+    refused = here("export", lake.path, *ORDERED, url=url)
     assert (refused.returncode, refused.stdout) == (5, "")
     assert f"thulium-frames export {lake.path} --repair" in refused.stderr
     assert stamps(lake) == before
-    mended = run("export", lake.path, *ORDERED, "--repair", "--json", url=url)
+    mended = here("export", lake.path, *ORDERED, "--repair", "--json", url=url)
     assert (mended.returncode, mended.stderr) == (0, "")
     assert (json.loads(mended.stdout)["days_written"], json.loads(mended.stdout)["days_skipped"]) == (4, 3)
     assert {day: stamps(lake)[day] for day in DAYS[4:]} == {day: before[day] for day in DAYS[4:]}
-    assert run("verify", lake.path).returncode == 0
+    assert here("verify", lake.path).returncode == 0
     assert_sound(lake)
 
 
@@ -387,11 +387,11 @@ def test_the_command_line_says_where_strangers_are(lake: Lake) -> None:
     for name in STRANGERS[:5]:
         (lake.path / name).parent.mkdir(exist_ok=True)
         (lake.path / name).write_bytes(b"")
-    said = run("verify", lake.path)
+    said = here("verify", lake.path)
     assert (said.returncode, said.stderr) == (5, "")
     for name in STRANGERS[:5]:
         assert f"{lake.path / name}: not a file of this lake, but readers would take it for one. Move it" in said.stdout
-    told = run("verify", lake.path, "--json")
+    told = here("verify", lake.path, "--json")
     assert told.returncode == 5
     assert json.loads(told.stdout)["damaged"] == {}
     assert json.loads(told.stdout)["strangers"] == sorted(str(lake.path / name) for name in STRANGERS[:5])
@@ -482,7 +482,7 @@ def test_an_odd_manifest_never_ends_in_an_unexpected_error(lake: Lake, url: str,
     """An oddity that does not matter need not be reported."""
     origin_with(**ODD_ORIGINS[name])(lake.path / MANIFEST)
     before = stamps(lake)
-    done = run(command[0], lake.path, *command[1:], url=url)
+    done = here(command[0], lake.path, *command[1:], url=url)
     assert done.returncode in ((5,) if command[0] == "export" else (0, 5)), done.stderr
     assert len(done.stderr.splitlines()) in (0, 2), done.stderr
     assert stamps(lake) == before
@@ -509,7 +509,7 @@ def test_the_command_line_tells_a_damaged_manifest_in_two_lines(
     lake: Lake, url: str, name: str, command: list[str]
 ) -> None:
     MANIFEST_DAMAGES[name](lake.path / MANIFEST)
-    done = run(command[0], lake.path, *command[1:], url=url)
+    done = here(command[0], lake.path, *command[1:], url=url)
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr.startswith("Error: ")
     assert len(done.stderr.splitlines()) == 2
@@ -532,7 +532,7 @@ def test_a_newer_lake_is_refused_whatever_else_its_manifest_says(
     for use in (lake.verify, lake.status, lake.scan, lambda: lake.update(calls)):
         with pytest.raises(LakeMismatchError, match="schema version 2, this release knows 1"):
             use()
-    done = run("verify", lake.path, "--json")
+    done = here("verify", lake.path, "--json")
     assert (done.returncode, done.stdout) == (5, "")
     assert "Update thulium-frames, or export to a new folder" in done.stderr
 
@@ -550,9 +550,9 @@ def test_a_lake_of_other_calls_is_sound_but_not_for_this_export(
 ) -> None:
     change(lake.path / MANIFEST)
     before = stamps(lake)
-    assert run("verify", lake.path).returncode == 0
+    assert here("verify", lake.path).returncode == 0
     for more in ([], ["--refresh"], ["--repair"]):
-        done = run("export", lake.path, *ORDERED, *more, url=url)
+        done = here("export", lake.path, *ORDERED, *more, url=url)
         assert (done.returncode, done.stdout) == (5, "")
         assert says in done.stderr
         assert len(done.stderr.splitlines()) == 2

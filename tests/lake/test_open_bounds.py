@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import run
+from tests.program import here
 from thulium_frames import Lake, Thulium
 from thulium_frames.errors import FilterError
 from thulium_frames.simulator import Centre, Faults, GeneratedCalls, create_app, running
@@ -69,7 +69,7 @@ def test_a_gap_may_last_a_year(tmp_path: Path, days: int, is_refused: bool) -> N
 
 def test_the_command_line_speaks_of_its_flag(tmp_path: Path) -> None:
     with running(create_app(WithOldCalls(date(2003, 5, 1)))) as url:
-        done = run("export", tmp_path / "lake", "--to", LAST, url=url)
+        done = here("export", tmp_path / "lake", "--to", LAST, url=url)
     assert done.returncode == 2
     assert "--from 2024-10-21" in done.stderr
 

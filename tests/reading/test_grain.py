@@ -1,6 +1,7 @@
 """Systems that honour only the day of a bound: found out on the way, read day by day, and proven."""
 
 import threading
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -37,7 +38,10 @@ def by_number(rows: list[Row]) -> list[Row]:
 
 @dataclass
 class ByDay:
-    """A system of which only the day of one bound, or of both, counts. It notes what it is asked."""
+    """A system of which only the day of one bound, or of both, counts. It notes what it is asked.
+
+    Its rows are sorted by date.
+    """
 
     rows: Sequence[Row]
     order: Order = oldest_first
@@ -59,7 +63,8 @@ class ByDay:
         start = floor(window.start, DAY if self.is_from_by_day else MINUTE)
         unit = DAY if self.is_to_by_day else MINUTE
         end = floor(window.end, unit) + (unit if self.includes_end else timedelta(0))
-        return [row for row in self.rows if start <= row.date < end]
+        first, last = (bisect_left(self.rows, moment, key=lambda row: row.date) for moment in (start, end))
+        return list(self.rows[first:last])
 
 
 def some_rows(number: int, window: Window = WEEK, seed: int = 1) -> list[Row]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 
 import msgspec
@@ -814,19 +815,19 @@ def by_day(rows: int, days: int, hours: tuple[int, int]) -> list[Row]:
 
 
 YEAR = Window(START, START + 365 * DAY)
-SHAPES = {
-    "spread over a year": spread(30_000, YEAR),
-    "in working hours": by_day(30_000, 365, (8, 16)),
-    "of one busy week": by_day(30_000, 7, (0, 24)),
-    "of one busy day": by_day(15_000, 1, (8, 16)),
-    "of one day in a year": by_day(500, 1, (8, 16)),
+SHAPES: dict[str, Callable[[], list[Row]]] = {
+    "spread over a year": partial(spread, 30_000, YEAR),
+    "in working hours": partial(by_day, 30_000, 365, (8, 16)),
+    "of one busy week": partial(by_day, 30_000, 7, (0, 24)),
+    "of one busy day": partial(by_day, 15_000, 1, (8, 16)),
+    "of one day in a year": partial(by_day, 500, 1, (8, 16)),
 }
 
 
 @pytest.mark.parametrize("order", [oldest_first, newest_first])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_there_are_about_as_many_requests_as_pages_of_rows(shape: str, order: Order) -> None:
-    server = Server(SHAPES[shape], order)
+    server = Server(SHAPES[shape](), order)
     outcome = drive(server, YEAR, Reading(), workers=4)
     assert outcome.numbers == told(server.rows)
     minutes = Counter(row.date.replace(second=0) for row in server.rows)
