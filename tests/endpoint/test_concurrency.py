@@ -81,8 +81,8 @@ def test_it_goes_down_at_once_when_answers_get_slower_and_up_again_later() -> No
 def test_slow_answers_alone_never_lead_below_few() -> None:
     concurrency = Concurrency()
     for seconds in (0.05, 0.5, 5.0, 50.0):
-        run(concurrency, steady(seconds), 100)
-    assert concurrency.allowed == FEW
+        run(concurrency, steady(seconds), 10)
+        assert concurrency.allowed >= FEW
 
 
 def test_empty_answers_which_are_quick_do_not_make_full_ones_slow() -> None:
@@ -93,6 +93,21 @@ def test_empty_answers_which_are_quick_do_not_make_full_ones_slow() -> None:
         run(concurrency, steady(0.001), 7, size=NOTHING)
     run(concurrency, steady(0.05), 500)
     assert concurrency.allowed > FEW
+
+
+def test_one_large_answer_does_not_hide_that_the_others_get_slower() -> None:
+    concurrency = Concurrency()
+    run(concurrency, with_capacity(5), 100)
+    concurrency.answered(0.05, 3 * PAGE)
+    run(concurrency, with_capacity(5), 1_000)
+    assert concurrency.allowed <= 10
+
+
+def test_a_system_that_has_become_slower_by_itself_is_tried_again() -> None:
+    concurrency = Concurrency()
+    run(concurrency, steady(0.02), 4)
+    run(concurrency, steady(0.09), 3_000)
+    assert concurrency.allowed == MOST_IN_FLIGHT
 
 
 def test_one_slow_answer_changes_nothing() -> None:

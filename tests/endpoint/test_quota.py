@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.endpoint.test_pacing import FakeTime
 from thulium_frames.endpoint.concurrency import Concurrency
@@ -97,6 +99,35 @@ def test_what_others_sent_before_does_not_count() -> None:
     for _ in range(60):
         limit(1000.0)
     assert answers(limit, 10) >= 0.85 * 100 * 10
+
+
+def test_a_silence_between_requests_does_not_count() -> None:
+    quota, now = Quota(), 0.0
+    for silence in (0.0, 7200.0, 3600.0):
+        now += silence
+        for _ in range(50):
+            now += 0.01
+            quota.sent(now)
+            quota.answered(now)
+        quota.exceeded(now, 1.0)
+        now += 1.0
+    assert 0 < quota.interval <= 0.03
+
+
+@given(st.lists(st.tuples(st.floats(0, 10_000), st.sampled_from(["sent", "answered", "exceeded"])), max_size=300))
+def test_the_interval_stays_short_whatever_happens(events: list[tuple[float, str]]) -> None:
+    quota, now = Quota(), 0.0
+    for seconds, event in events:
+        now += seconds
+        if event == "sent":
+            quota.sent(now)
+        elif event == "answered":
+            for _ in range(20):
+                quota.answered(now)
+        else:
+            quota.exceeded(now, 1.0)
+        assert 0 <= quota.interval <= 0.25
+        assert quota.wait(now) <= 0.25 * 301
 
 
 def test_what_is_spread_grows_slowly_again() -> None:

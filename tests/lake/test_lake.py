@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -521,12 +520,13 @@ def test_a_day_that_is_handed_over_when_an_interrupt_comes_is_noted(
 ) -> None:
     noted: list[Update] = []
 
-    class Interrupted(ThreadPoolExecutor):
-        def submit(self, *work: Any) -> Any:  # type: ignore[override]  # all its arguments are positional
-            super().submit(*work)
-            raise KeyboardInterrupt
+    write_as_ever = DayWriter.write
 
-    monkeypatch.setattr("thulium_frames.lake.writer.ThreadPoolExecutor", Interrupted)
+    def write(self: DayWriter, day: date, batches: Sequence[pa.RecordBatch], read_at: datetime) -> None:
+        write_as_ever(self, day, batches, read_at)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DayWriter, "write", write)
     with pytest.raises(KeyboardInterrupt):
         Lake(tmp_path).update(thulium.connections(date_from=FIRST, date_to=LAST), on_progress=noted.append)
     assert noted[-1].days_written == days_in(LocalFolder(tmp_path)) == [FIRST]

@@ -75,6 +75,7 @@ def _call(legs: list[Row]) -> Row:
         **{f"rating_{part}": rated[-1][part] if rated else None for part in ("type", "rate")},
         "tags": sorted({tag for tags in tagged for tag in tags if tag is not None}) if tagged else None,
         "legs": len(legs),
+        "last_leg_utc": max((leg["date_utc"] for leg in legs if leg["date_utc"]), default=None),
     }
 
 

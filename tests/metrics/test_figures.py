@@ -39,6 +39,7 @@ def test_a_single_leg_is_a_call() -> None:
         **{"topic_id": None, "customer_id": None, "handled": True, "agent": ANNA, "answered_by_machine": False},
         **{"failed": False, "wait_seconds": 10, "talk_seconds": 20, "transfers": 0, "disconnected_by": None},
         **{"rating_type": None, "rating_rate": None, "tags": ["a", "b"], "legs": 1},
+        "last_leg_utc": call["date_utc"],
     }
     assert call["date_utc"].isoformat() == "2024-10-23T08:00:00+00:00"
 

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from polars.io.plugins import register_io_source
 
+from tests.legs import frame, leg, unanswered
 from tests.metrics import plain
 from tests.truth import frame_of
 from thulium_frames import metrics
@@ -134,6 +135,22 @@ def test_calls_can_be_given_instead_of_legs(fortnight: pl.DataFrame, figure: Any
     calls = metrics.calls(fortnight)
     assert figure(calls, **options).equals(figure(fortnight, **options))
     assert figure(calls.lazy(), **options).collect().equals(figure(fortnight, **options))
+
+
+@pytest.mark.parametrize("figure", [metrics.missed_calls, metrics.repeat_calls])
+def test_the_end_of_the_frame_is_its_last_leg_for_calls_too(figure: Any) -> None:
+    """Whether a call can have been answered yet depends on it."""
+    day = "2024-10-23"
+    transferred = [leg(f"{day} {clock}", connection_id="1.1", src="48600100300") for clock in ("10:00", "13:00")]
+    legs = frame(*transferred, unanswered(f"{day} 10:30"))
+    found = figure(legs, within="2h")
+    assert found["censored"].to_list()[-1] is False
+    assert figure(metrics.calls(legs), within="2h").equals(found)
+
+
+def test_tags_are_made_of_a_frame_in_which_none_are_told() -> None:
+    legs = frame(leg(connection_id="1.1"), leg(connection_id="1.1")).reverse()
+    assert metrics.calls(legs)["tags"].to_list() == [None]
 
 
 def counted(rows: pl.DataFrame) -> tuple[pl.LazyFrame, list[list[str]]]:

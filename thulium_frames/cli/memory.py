@@ -7,6 +7,7 @@ from contextlib import suppress
 
 _M_ARENA_MAX = -8  # of malloc.h of glibc
 _ARENAS = 2
+_FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MIMALLOC_ARENA_EAGER_COMMIT": "0"}
 
 
 def save_memory() -> None:
@@ -15,8 +16,8 @@ def save_memory() -> None:
     Arrow's own allocator keeps 50 MB more than it uses, that of pyreqwest 30 MB. glibc has an arena for each thread,
     which makes 10 MB more.
     """
-    os.putenv("ARROW_DEFAULT_MEMORY_POOL", "system")
-    os.putenv("MIMALLOC_ARENA_EAGER_COMMIT", "0")
+    for name, value in _FRUGAL.items():
+        os.putenv(name, value)  # for the libraries of this process and of those that it starts
     if sys.platform == "linux":
         with suppress(AttributeError, OSError):  # another C library has no arenas
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)

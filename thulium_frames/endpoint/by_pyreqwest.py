@@ -86,22 +86,22 @@ class PyreqwestSender:
 
     def _send_aside(self, address: str) -> Answer:
         """Send from a thread of its own. Signals come to the main thread, and none would end a wait in the library."""
-        outcomes: SimpleQueue[Answer | Exception] = SimpleQueue()
+        outcomes: SimpleQueue[Answer | BaseException] = SimpleQueue()
         take_over_deadline = self._deadline.for_another_thread()
 
         def work() -> None:
             take_over_deadline()
             try:
                 outcomes.put(self._send(address))
-            except Exception as error:  # any error is raised again in the thread that waits
+            except BaseException as error:  # any error is raised again in the thread that waits
                 outcomes.put(error)
 
         threading.Thread(target=work, daemon=True).start()
-        outcome: Answer | Exception | None = None
+        outcome: Answer | BaseException | None = None
         while outcome is None:
             with suppress(Empty):
                 outcome = outcomes.get(timeout=_SECONDS_DEAF)
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 

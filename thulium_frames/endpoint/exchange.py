@@ -17,7 +17,7 @@ READ_HEADERS = ("Content-Encoding", "Date", "Location", "Retry-After", "X-Reques
 
 
 class HandOverError(Exception):
-    """This library cannot reach the system, and sent nothing. The other library may reach it."""
+    """This library cannot go on with the request, and the system did not answer it. The other library may."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import cast
@@ -32,9 +32,12 @@ def load_for_good(module: str) -> None:
     is_done = threading.Event()
 
     def load() -> None:
-        with suppress(ImportError):
+        try:
             import_module(module)
-        is_done.set()
+        except BaseException:  # the next import tells what is wrong
+            return
+        finally:
+            is_done.set()
         threading.Event().wait()
 
     threading.Thread(target=load, name=f"loaded {module}", daemon=True).start()

@@ -58,8 +58,9 @@ class Pace:
                 pause, gap = self._resume_at - now, self.quota.wait(now)
                 if stop.is_set() or (max(pause, gap) <= 0 and self._busy < self.allowed):
                     self._busy += 1
-                    self.concurrency.used(self._busy)
-                    self.quota.sent(now)
+                    if not stop.is_set():
+                        self.concurrency.used(self._busy)
+                        self.quota.sent(now)
                     return
                 if max(pause, gap) <= 0:
                     self._changed.wait(1.0)  # setting `stop` notifies nobody, so look again

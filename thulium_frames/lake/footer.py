@@ -13,6 +13,7 @@ _LIKELY_BYTES = 16 * 1024
 
 _NUM_ROWS = 3  # the number of the field in `FileMetaData`
 _BINARY, _LIST, _SET, _MAP, _STRUCT = 8, 9, 10, 11, 12
+_IN_THE_KIND = (1, 2)  # true and false
 _FIXED_BYTES = {1: 0, 2: 0, 3: 1, 7: 8}  # true, false, a byte, a double
 _VARINTS = (4, 5, 6)
 #: Before a text: the kind of a first or next field that is a text.
@@ -44,8 +45,8 @@ def rows_in(footer: bytes) -> int:
     at = number = 0
     try:
         while kind := footer[at] & 15:
-            number += footer[at] >> 4
-            at = _after_header(footer, at)
+            step, at = footer[at] >> 4, _after_header(footer, at)
+            number += step or len(footer)  # a field far from the one before is none that is looked for
             if number == _NUM_ROWS:
                 return _number(footer, at)[0] >> 1  # counts are not negative, so the sign is not looked at
             at = _after(footer, at, kind)
@@ -55,7 +56,10 @@ def rows_in(footer: bytes) -> int:
 
 
 def text_in(footer: bytes, key: str) -> bytes | None:
-    """The value that the file's metadata have under this key. None without one. Raises BadFooterError."""
+    """The value that the file's metadata have under this key. None without one. Raises BadFooterError.
+
+    It is found by its bytes, so another text of the footer must not hold the key with its mark; ours hold none.
+    """
     mark = _TEXT_FIELD + bytes([len(key)]) + key.encode() + _TEXT_FIELD
     at = footer.rfind(mark)
     if at < 0:
@@ -100,6 +104,8 @@ def _after(data: bytes, at: int, kind: int) -> int:
         size, at = _number(data, at + 1) if size == 15 else (size, at + 1)
         if size > len(data):
             raise IndexError
+        if kind in _IN_THE_KIND:
+            return at + size  # in a list they take a byte each
         for _ in range(size):
             at = _after(data, at, kind)
         return at

@@ -38,7 +38,7 @@ class Status:
     unsettled: list[date]
     """Days that the next update reads again."""
     damaged: dict[date, str]
-    """Days whose footer cannot be read or belongs to another day, with the reason."""
+    """Days whose footer does not say the day, its rows and when they were read, with the reason. `verify` reads all."""
 
     @property
     def rows(self) -> int:

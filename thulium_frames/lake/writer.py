@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from thulium_frames.lake.days import DayFacts
@@ -15,6 +16,11 @@ from thulium_frames.lake.storage import Storage
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    _Day = tuple[date, Sequence[pa.RecordBatch], datetime]
+
+#: Once Polars is loaded, no Ctrl-C ends a wait, so the thread that waits for a day wakes up this often to hear it.
+_SECONDS_DEAF = 0.5
 
 
 class DayWriter:
@@ -27,31 +33,60 @@ class DayWriter:
     def __init__(self, lake: Storage, on_written: Callable[[DayFacts], object]) -> None:
         self._lake = lake
         self._on_written = on_written
-        self._thread: Executor
-        self._under_way: Future[None] | None = None
+        # an interrupt in the middle of a queue's work leaves it whole, and no lock behind
+        self._wanted: SimpleQueue[_Day | None] = SimpleQueue()
+        self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._ends: SimpleQueue[None] = SimpleQueue()
+        self._is_open = self._is_busy = False
         self._written: deque[DayFacts] = deque()  # `on_written` was not called for these yet
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Days can be put within this block. At its end all of them are in their place.
+        """Days can be written within this block. At its end all of them are in their place.
 
         A day that cannot be written is the error that is raised, also when the block fails at the same time.
         """
+        self._is_open = True
+        threading.Thread(target=self._work, name="thulium-frames-writer").start()
         try:
-            with ThreadPoolExecutor(1, "thulium-frames-writer") as self._thread:
+            try:
                 yield
-                self._wait()
+            finally:
+                self._wanted.put(None)
+                self._is_busy = False
+                try:
+                    self._wait_for_end()
+                finally:
+                    self._wait_for_end()  # an interrupt ends a wait, but the day under way is awaited
         except Exception:
-            if self._under_way is not None:
-                self._under_way.result()
+            self._raise_failure()
             raise
+        else:
+            self._raise_failure()
         finally:
             self._report()
 
     def write(self, day: date, batches: Sequence[pa.RecordBatch], read_at: datetime) -> None:
         """Write a day, after the one before is in its place. Raises the error of the one before."""
         self._wait()
-        self._under_way = self._thread.submit(self._write, day, batches, read_at)
+        self._is_busy = True
+        self._wanted.put((day, batches, read_at))
+
+    def _wait_for_end(self) -> None:
+        """Wait until the thread writes no more. After an interrupt, Python takes a thread that it joins for ended."""
+        while self._is_open:
+            with suppress(Empty):
+                self._ends.get(timeout=_SECONDS_DEAF)
+
+    def _work(self) -> None:
+        while (day := self._wanted.get()) is not None:
+            try:
+                self._write(*day)
+                self._ended.put(None)
+            except BaseException as error:  # any error is raised again in the thread that wants the day
+                self._ended.put(error)
+        self._is_open = False
+        self._ends.put(None)
 
     def _write(self, day: date, batches: Sequence[pa.RecordBatch], read_at: datetime) -> None:
         from thulium_frames.lake.dayfile import seal_day  # Arrow loads slowly: by now requests are under way
@@ -61,9 +96,20 @@ class DayWriter:
         self._written.append(file.facts)  # recorded here, because an interrupt may come before the wait
 
     def _wait(self) -> None:
-        if self._under_way is not None:
-            self._under_way.result()
+        while self._is_busy:
+            with suppress(Empty):
+                failure = self._ended.get(timeout=_SECONDS_DEAF)
+                self._is_busy = False
+                if failure is not None:
+                    raise failure
         self._report()
+
+    def _raise_failure(self) -> None:
+        """Raise the error of a day that nobody has waited for."""
+        with suppress(Empty):
+            while True:
+                if (failure := self._ended.get_nowait()) is not None:
+                    raise failure
 
     def _report(self) -> None:
         while self._written:

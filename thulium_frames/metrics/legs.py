@@ -57,6 +57,7 @@ def calls(frame: Frame) -> Frame:
     | `rating_type`, `rating_rate` | of the last leg with a rating |
     | `tags` | the tags of all legs, sorted; null when `tags` is null in every leg |
     | `legs` | number of legs |
+    | `last_leg_utc` | when the last leg began |
 
     `wait_seconds` and `talk_seconds` are null when a duration that they need is missing or impossible: negative, longer
     than a day, or `billsec` more than a second longer than `duration`.
@@ -99,7 +100,7 @@ def calls_with(frame: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
     """
     wanted = list(dict.fromkeys(columns))
     if _is_of_calls(frame):
-        return frame.with_columns(_ADDED[LAST].alias(LAST)).select(wanted)
+        return frame.with_columns(pl.col("last_leg_utc").max().alias(LAST)).select(wanted)
     order = _order_for(wanted)
     needed = frame.select(list(dict.fromkeys([*order, "connection_id"])))
     return read_once(needed, lambda legs: _joined(legs, wanted, order))

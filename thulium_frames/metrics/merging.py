@@ -11,8 +11,10 @@ _OF_FIRST_LEG: Final = ("date", "date_utc", "type", "src", "dst", "user_login")
 _IDS: Final = ("queue_id", "topic_id", "customer_id")
 
 
-#: A set without it has each tag once, and no null. Polars has this in half the time of dropping and making unique.
+#: Subtracting this removes nulls and repeated tags. It takes half the time of `drop_nulls` and `unique`.
 _NO_TAG: Final = pl.lit([None], pl.List(pl.String))
+#: A reversed column without any tags says that it has this type, but Polars takes it for one of nulls.
+_TAGS: Final = pl.List(pl.String)
 
 
 def of_leg(names: Iterable[str]) -> list[pl.Expr]:
@@ -46,8 +48,9 @@ def _of_leg() -> dict[str, pl.Expr]:
         "transfers": pl.col("transferred_to").is_not_null().cast(pl.Int64),
         "disconnected_by": pl.col("disconnected_by"),
         **{f"rating_{part}": _rated(pl.col("rating").struct.field(part)) for part in ("type", "rate")},
-        "tags": pl.col("tags").list.set_difference(_NO_TAG).list.sort(),
+        "tags": pl.col("tags").cast(_TAGS).list.set_difference(_NO_TAG).list.sort(),
         "legs": pl.col("legs"),
+        "last_leg_utc": pl.col("date_utc"),
         "rating": _rated(pl.col("rating")),
     }
 
@@ -74,6 +77,7 @@ def _of_legs() -> dict[str, pl.Expr]:
         "rating_rate": _last("rating_rate"),
         "tags": _tags(),
         "legs": pl.col("legs").sum(),
+        "last_leg_utc": pl.col("last_leg_utc").max(),
         "rating": _last("rating"),
     }
 

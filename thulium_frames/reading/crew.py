@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from thulium_frames.reading.edges import rows_within
@@ -110,8 +111,8 @@ class _Crew:
         self._error: BaseException | None = None
         self._busy = 0
         self._lock = threading.RLock()
-        self._news = threading.Condition(self._lock)  # for the thread that takes the pieces
         self._tasks = threading.Condition(self._lock)  # for the workers: each that finds a task wakes the next
+        self._news: SimpleQueue[None] = SimpleQueue()  # for the taker: an interrupt of its wait leaves no lock behind
 
     @property
     def front(self) -> datetime | None:
@@ -136,20 +137,26 @@ class _Crew:
     def _let_more_join(self) -> None:
         while self._started < self._workers():
             name = f"thulium-frames-{self._started}"
+            try:
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+            except RuntimeError:  # the machine allows no more threads
+                if not self._started:
+                    raise
+                return
             self._started += 1
-            threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def next_run(self) -> ProvenRun | None:
         """Wait for the next run that is proven: the one at the front comes first. None when all are delivered."""
-        with self._lock:
-            while (front := self._plan.front) is not None:
-                if front in self._proven:
-                    return self._proven.pop(front)
+        while self.front is not None:
+            with self._lock:
+                if self.front in self._proven:
+                    return self._proven.pop(self.front)
                 if self._error is not None:
                     raise self._error
                 if self._proven:
                     return self._proven.pop(min(self._proven))
-                self._news.wait(_SECONDS_DEAF)
+            with suppress(Empty):
+                self._news.get(timeout=_SECONDS_DEAF)
         return None
 
     def _work(self) -> None:
@@ -177,7 +184,7 @@ class _Crew:
             self._proven.update((run.window.start, run) for run in self._plan.receive(read, page))
             self._let_more_join()
             self._tasks.notify()
-            self._news.notify()
+            self._news.put(None)
 
     def _give_up(self, error: BaseException) -> None:
         """Note the error. What was proven before is delivered first."""
@@ -185,4 +192,4 @@ class _Crew:
             self._proven.update((run.window.start, run) for run in self._plan.close())
             self._error = self._error or error
             self._tasks.notify_all()
-            self._news.notify()
+            self._news.put(None)

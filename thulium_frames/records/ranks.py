@@ -60,7 +60,10 @@ def _equals(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
 
 
 def _key(value: Any) -> tuple[object, ...]:
-    """What sorts a value as Polars sorts it: nulls first, and the parts of a nested value one after the other."""
+    """What sorts a value: nulls first, and the parts of a nested value one after the other.
+
+    Polars sorts so, by which the order of a lake's rows is verified.
+    """
     if isinstance(value, dict):
         return (True, *map(_key, value.values()))
     if isinstance(value, list):

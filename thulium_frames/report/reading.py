@@ -17,7 +17,7 @@ from thulium_frames.report.discretion import filter_names, system_name
 _NEEDED: Final = (
     *("connection_id", "date", "date_utc", "type", "src", "dst", "user_login", "agent", "queue_id", "handled"),
     *("answered_by_machine", "failed", "wait_seconds", "talk_seconds", "transfers", "disconnected_by"),
-    *("rating_type", "rating_rate", "legs"),
+    *("rating_type", "rating_rate", "legs", "last_leg_utc"),
 )
 #: Texts that repeat, as numbers of these texts. A year takes a third less memory in this way.
 _REPEATED: Final = (
