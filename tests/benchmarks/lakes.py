@@ -1,7 +1,7 @@
 """What a lake holds and where it differs from the truth, whichever program wrote it."""
 
 from collections.abc import Callable, Generator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 
 from tests.benchmarks.archive import FIRST_DAY, UNKNOWN, Archive
 from thulium_frames import SCHEMA, Lake
+from thulium_frames.lake.dayfile import seal_day
+from thulium_frames.lake.listing import name_of
 from thulium_frames.reading import Piece
 from thulium_frames.windows import Window
 
@@ -44,8 +46,12 @@ class _Quiet:
 
 
 def make_lake(folder: Path, days: int) -> None:
-    """Write a lake of so many days without calls."""
-    Lake(folder).update(_Quiet(days))
+    """Write a lake of so many days without calls, most of them without the care that makes a day durable."""
+    Lake(folder).update(_Quiet(1))
+    for number in range(1, days):
+        day = FIRST_DAY + timedelta(days=number)
+        (folder / name_of(day)).parent.mkdir()
+        (folder / name_of(day)).write_bytes(seal_day(day, [], datetime.now(UTC)).content)
 
 
 def truth_of(archive: Archive) -> pl.DataFrame:
