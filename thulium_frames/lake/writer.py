@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Once Polars is loaded, no Ctrl-C ends a wait, so the thread that waits for a day wakes up this often to hear it.
 _SECONDS_DEAF = 0.5
+#: The columns of as many days may wait for the writer, so that neither it nor who builds them waits for the other.
+_MOST_UNDER_WAY = 8
 
 
 class DayWriter:
@@ -37,7 +39,8 @@ class DayWriter:
         self._wanted: SimpleQueue[_Day | None] = SimpleQueue()
         self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
         self._ends: SimpleQueue[None] = SimpleQueue()
-        self._is_open = self._is_busy = False
+        self._is_open = self._has_failed = False
+        self._under_way = 0
         self._written: deque[DayFacts] = deque()  # `on_written` was not called for these yet
 
     @contextmanager
@@ -46,14 +49,13 @@ class DayWriter:
 
         A day that cannot be written is the error that is raised, also when the block fails at the same time.
         """
-        self._is_open = True
+        self._is_open, self._has_failed, self._under_way = True, False, 0
         threading.Thread(target=self._work, name="thulium-frames-writer").start()
         try:
             try:
                 yield
             finally:
                 self._wanted.put(None)
-                self._is_busy = False
                 try:
                     self._wait_for_end()
                 finally:
@@ -67,9 +69,11 @@ class DayWriter:
             self._report()
 
     def write(self, day: date, batches: Sequence[pa.RecordBatch], read_at: datetime) -> None:
-        """Write a day, after the one before is in its place. Raises the error of the one before."""
-        self._wait()
-        self._is_busy = True
+        """Write a day after those before. Waits while many of these are not in their place, and raises their errors."""
+        while self._under_way >= _MOST_UNDER_WAY:
+            self._wait()
+        self._report()
+        self._under_way += 1
         self._wanted.put((day, batches, read_at))
 
     def _wait_for_end(self) -> None:
@@ -81,9 +85,11 @@ class DayWriter:
     def _work(self) -> None:
         while (day := self._wanted.get()) is not None:
             try:
-                self._write(*day)
+                if not self._has_failed:  # nothing is written after a day that could not be
+                    self._write(*day)
                 self._ended.put(None)
             except BaseException as error:  # any error is raised again in the thread that wants the day
+                self._has_failed = True
                 self._ended.put(error)
         self._is_open = False
         self._ends.put(None)
@@ -96,13 +102,12 @@ class DayWriter:
         self._written.append(file.facts)  # recorded here, because an interrupt may come before the wait
 
     def _wait(self) -> None:
-        while self._is_busy:
-            with suppress(Empty):
-                failure = self._ended.get(timeout=_SECONDS_DEAF)
-                self._is_busy = False
-                if failure is not None:
-                    raise failure
-        self._report()
+        """Wait for one day, or until it is time to hear an interrupt."""
+        with suppress(Empty):
+            failure = self._ended.get(timeout=_SECONDS_DEAF)
+            self._under_way -= 1
+            if failure is not None:
+                raise failure
 
     def _raise_failure(self) -> None:
         """Raise the error of a day that nobody has waited for."""
