@@ -59,7 +59,7 @@ class DayWriter:
                 try:
                     self._wait_for_end()
                 finally:
-                    self._wait_for_end()  # an interrupt ends a wait, but the day under way is awaited
+                    self._wait_for_end()  # an interrupt ends a wait, but the days handed over are awaited
         except Exception:
             self._raise_failure()
             raise
@@ -117,5 +117,9 @@ class DayWriter:
                     raise failure
 
     def _report(self) -> None:
-        while self._written:
-            self._on_written(self._written.popleft())
+        try:
+            while self._written:
+                self._on_written(self._written.popleft())
+        except BaseException:
+            self._report()  # the other days are reported, too
+            raise
