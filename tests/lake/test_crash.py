@@ -251,15 +251,16 @@ def three_days(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_export_interrupted_within_a_day_leaves_nothing_of_it(
     url: str, tmp_path: Path, step: str, sent: str, code: int
 ) -> None:
+    """Days that were handed over to be written are, and no more."""
     lake = tmp_path / "lake"
-    done = run("export", lake, *ordered(DAYS[:4]), url=url, program=[*TRAP, sent, step, "2"])
+    done = run("export", lake, *ordered(DAYS[:14]), url=url, program=[*TRAP, sent, step, "2"])
     assert (done.returncode, done.stdout) == (code, "")
     assert "written and whole; the same command continues" in done.stderr
     assert len(done.stderr.split("\n")) <= 3
     assert names_in(lake) == PINNED
     assert empty_folders_in(lake) == []
     assert_whole(lake)
-    assert 1 <= len(days_there(lake)) <= 2
+    assert 1 <= len(days_there(lake)) <= 10
 
 
 @pytest.mark.parametrize(("sent", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
