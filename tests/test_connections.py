@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import count
 from typing import Any
 
 import duckdb
@@ -236,3 +237,17 @@ def test_columns_are_built_in_the_thread_that_takes_them() -> None:
     pieces = list(pieces_of(WHOLE_DAY, by_the_minute, to_columns, reading=reading, workers=lambda: 3))
     assert sum(piece.batch.num_rows for piece in pieces) == 600
     assert builders == {threading.current_thread()}
+
+
+def test_all_workers_begin_once_there_is_work_for_them() -> None:
+    """They wait while the first answer shows how much there is. One that finds work wakes the next."""
+    together, begun = threading.Barrier(4), count()
+
+    def ask(window: Window, span: Span, stop: threading.Event) -> Page:
+        if 0 < next(begun) <= 4:
+            together.wait(60)
+        return by_the_minute(window, span, stop)
+
+    reading = Reading(page_rows=10, window_rows=50)
+    pieces = list(pieces_of(WHOLE_DAY, ask, to_warsaw, reading=reading, workers=lambda: 4))
+    assert sum(piece.batch.num_rows for piece in pieces) == 600

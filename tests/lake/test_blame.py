@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +20,7 @@ from tests.processes import with_files_upto
 from thulium_frames import Lake, Thulium, scan_lake
 from thulium_frames.errors import ApiError, FilterError, LakeDamagedError, LakeError
 from thulium_frames.lake import Update
+from thulium_frames.lake.listing import name_of
 from thulium_frames.lake.storage import LocalFolder
 from thulium_frames.lake.writer import DayWriter
 from thulium_frames.windows import Window
@@ -274,3 +276,35 @@ def test_any_other_tilde_is_part_of_a_name(path: str) -> None:
 def test_a_full_disk_ends_the_command_line_with_5(tmp_path: Path, url: str) -> None:
     done = run_process("export", tmp_path / "lake", "--from", FIRST, "--to", LAST, url=url, before=with_files_upto(600))
     assert (done.returncode, done.stdout) == (5, "")
+
+
+def test_nothing_is_written_after_a_day_that_could_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed_over, asked = threading.Event(), list[str]()
+
+    def put(_: LocalFolder, name: str, _content: bytes) -> None:
+        asked.append(name)
+        assert handed_over.wait(60)
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(LocalFolder, "put", put)
+    writer = DayWriter(LocalFolder(tmp_path), print)
+
+    def write_three() -> None:
+        with writer.open():
+            for day in DAYS[:3]:
+                writer.write(day, [], datetime.now(UTC))
+            handed_over.set()
+
+    with pytest.raises(OSError, match="no space left"):
+        write_three()
+    assert asked == [name_of(DAYS[0])]
+
+
+def test_a_day_that_could_not_be_written_is_told_when_the_next_is_handed_over(tmp_path: Path) -> None:
+    writer = DayWriter(LocalFolder(tmp_path), print)
+    with writer.open():
+        writer._has_failed, writer._under_way = True, 1
+        writer._ended.put(OSError("no space left"))
+        with pytest.raises(OSError, match="no space left"):
+            writer.write(DAYS[1], [], datetime.now(UTC))
+    assert not any(tmp_path.iterdir())

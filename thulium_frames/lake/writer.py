@@ -70,7 +70,7 @@ class DayWriter:
 
     def write(self, day: date, batches: Sequence[pa.RecordBatch], read_at: datetime) -> None:
         """Write a day after those before. Waits while many of these are not in their place, and raises their errors."""
-        while self._under_way >= _MOST_UNDER_WAY:
+        while self._has_failed or self._under_way >= _MOST_UNDER_WAY:
             self._wait()
         self._report()
         self._under_way += 1
